@@ -1,0 +1,124 @@
+"""Runs each job as one Ray Tune trial on reused actors."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import tune
+
+from asha_nas.engines.protocol import JobSource
+from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError
+from cluster.connection import connected
+from trials.contract import Report, Task, Trial, run, step
+
+# What Tune would do besides running jobs, and the store does better: loggers and copies of all results,
+# an experiment snapshot every few seconds whose size grows with the number of jobs.
+_TUNE_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": str(10**9),
+    "TUNE_MAX_PENDING_TRIALS_PG": "auto",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "60",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RayTuneEngine:
+    """The engine for laptops and clusters alike."""
+
+    workers: int | None = None
+    """Jobs at a time; ``None`` for as many as the cluster has room for, as it grows and shrinks."""
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    """May be a fraction."""
+    address: str | None = None
+    """Cluster to join; ``None`` for ``RAY_ADDRESS``, else a Ray of our own on this machine."""
+    dashboard: bool = False
+
+    def run(self, source: JobSource, trial: Trial) -> None:
+        """Run jobs until the source answers DONE.
+
+        Raises:
+            KeyboardInterrupt: a person pressed Ctrl-C; running jobs were told to stop.
+        """
+        cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
+        gpus = None if not self.gpus_per_trial or self.workers is None else self.workers * self.gpus_per_trial
+        with (
+            connected(self.address, cpus=cpus, gpus=gpus and math.ceil(gpus), dashboard=self.dashboard),
+            _scratch() as folder,
+        ):
+            searcher = SourceSearcher(source, self._room)
+            tuner = tune.Tuner(
+                tune.with_resources(
+                    _trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
+                ),
+                tune_config=tune.TuneConfig(search_alg=searcher, num_samples=-1, reuse_actors=True),
+                run_config=tune.RunConfig(
+                    name="jobs", storage_path=folder, verbose=0, stop=StopOnError(searcher),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                ),
+            )
+            tuner.fit()
+            if searcher.error is not None:
+                raise searcher.error
+            if not searcher.done:
+                raise KeyboardInterrupt
+
+    def _room(self) -> int:
+        if self.workers is not None:
+            return self.workers
+        have = ray.cluster_resources()
+        by_cpu = have.get("CPU", 0) / self.cpus_per_trial
+        by_gpu = have.get("GPU", 0) / self.gpus_per_trial if self.gpus_per_trial else math.inf
+        return max(1, int(min(by_cpu, by_gpu)))
+
+
+def _trainable(trial: Trial) -> type[tune.Trainable]:
+    """A Tune trainable that steps through ``trial``'s reports; failures are news too, so the actor lives on."""
+
+    class Job(tune.Trainable):  # type: ignore[misc]
+        _reports: Iterator[Report]
+
+        def setup(self, config: Mapping[str, Any]) -> None:
+            self.reset_config(config)
+
+        def reset_config(self, new_config: Mapping[str, Any]) -> bool:
+            self._task: Task = new_config[TASK_KEY]
+            self._reports = run(trial, self._task)
+            return True
+
+        def step(self) -> dict[str, Any]:
+            news = step(self._reports)
+            return {NEWS_KEY: news, "done": not isinstance(news, Report)}
+
+    return Job
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for what Tune insists on writing, and a quiet Tune while it is used."""
+    folder = tempfile.mkdtemp(prefix="asha-nas-tune-")
+    before = {name: os.environ.get(name) for name in _TUNE_ENVIRONMENT}
+    os.environ.update(_TUNE_ENVIRONMENT)
+    logger = logging.getLogger("ray.tune")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield folder
+    finally:
+        logger.setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        shutil.rmtree(folder, ignore_errors=True)

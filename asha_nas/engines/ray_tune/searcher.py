@@ -1,0 +1,101 @@
+"""The thin layer between Ray Tune and a study's driver: one job = one Ray Tune trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
+
+from ray import tune
+from ray.tune.search import Searcher
+
+from asha_nas.engines.protocol import Assignment, JobSource
+from asha_nas.schedulers import DONE, WAIT
+from trials.contract import Failure, Report
+
+TASK_KEY = "task"
+NEWS_KEY = "news"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOST = Failure("worker_lost", "the worker process died (killed, out of memory, or its node was lost)")
+
+
+class SourceSearcher(Searcher):
+    """Hands a source's assignments to Ray Tune, and Tune's results back to the source.
+
+    Tune asks for work ahead of time; this asks the source only while fewer jobs are in flight than
+    there is room for, so that each decision is made when a worker is free for it.
+
+    What the source raises (a lost lease, a full disk) would be taken by Tune for the failure of a trial;
+    it is kept in ``error`` instead, and no more work is given out.
+    """
+
+    def __init__(self, source: JobSource, room: Callable[[], int]) -> None:
+        super().__init__()
+        self._source = source
+        self._room = room
+        self._in_flight: dict[str, Assignment] = {}
+        self.done = False
+        self.error: BaseException | None = None
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next job as a Tune config, ``None`` to wait, FINISHED at the end."""
+        if self.error is None and len(self._in_flight) >= self._room():
+            return None
+        answer = self._safely(self._source.ask)
+        if isinstance(answer, Assignment):
+            self._in_flight[trial_id] = answer
+            return {TASK_KEY: answer.task}
+        self.done = answer is DONE
+        return None if answer is WAIT else cast(str, Searcher.FINISHED)
+
+    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """A report came."""
+        assignment, news = self._in_flight.get(trial_id), result.get(NEWS_KEY)
+        if assignment is not None and isinstance(news, Report):
+            self._safely(self._source.report, assignment, news)
+
+    def on_trial_complete(
+        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """The Tune trial is over: at its end, with a failure that the trial raised, or with its process."""
+        assignment = self._in_flight.pop(trial_id, None)
+        if assignment is None:
+            return
+        news = (result or {}).get(NEWS_KEY)
+        failure = LOST if error or result is None else news if isinstance(news, Failure) else None
+        self._safely(self._source.ended, assignment, failure)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study's log is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a study is resumed from its log, not from Tune's files."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its search algorithm into its own snapshot, which we never read.
+        return {}
+
+    def _safely(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        if self.error is None:
+            try:
+                return call(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - raised again by the engine, on its own stack
+                self.error = error
+        return None
+
+
+class StopOnError(tune.Stopper):  # type: ignore[misc]
+    """Ends Tune's run at once when the source has raised."""
+
+    def __init__(self, searcher: SourceSearcher) -> None:
+        self._searcher = searcher
+
+    def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:  # noqa: ARG002 - Tune's signature
+        """No trial is stopped on its own."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether everything is to stop."""
+        return self._searcher.error is not None

@@ -1,0 +1,74 @@
+"""Every error a person can meet, in one tree::
+
+    UserError                     exit code 2, one or two lines: value, rule, remedy
+    ├── InvalidValue              a value breaks a rule
+    ├── UnknownName               no such space, data set, ladder, …; offers the nearest name
+    ├── SpecError                 a study file or a set of options does not make a study
+    ├── StudyExists               the name is taken
+    ├── StudyNotFound             no study of that name in the store
+    ├── StudyLocked               another driver is running it
+    ├── LeaseLost                 another driver took the study over while this one ran
+    ├── StoreUnavailable          the store cannot be opened or written
+    ├── ReplayMismatch            this version would have decided otherwise than the log says
+    ├── TrialNotFound             the study has no such trial
+    ├── NoResult                  nothing has finished yet
+    ├── PackagesOverwritten       another distribution took one of our package names
+    ├── DataError                 trials.data: DataMissing, DataDamaged
+    └── CheckpointError           trials.checkpoint: CheckpointMissing, CheckpointDamaged
+    TrialFailure                  trials.contract: recorded, retried by policy, never fatal for a study
+    ├── Diverged
+    └── OutOfMemory
+    ProtocolError                 a scheduler used against its protocol: our defect, not a user's
+"""
+
+from __future__ import annotations
+
+from spaces.errors import InvalidValue, UnknownName, UserError
+from trials.contract import Diverged, OutOfMemory, TrialFailure
+
+
+class SpecError(UserError):
+    """A study file, or a set of options, does not make a study."""
+
+
+class StudyExists(UserError):
+    """The name of the study is taken."""
+
+
+class StudyNotFound(UserError):
+    """The store has no study of that name."""
+
+
+class StudyLocked(UserError):
+    """Another driver holds the study's lease."""
+
+
+class LeaseLost(UserError):
+    """Another driver took the study over; this one must stop writing at once."""
+
+
+class StoreUnavailable(UserError):
+    """The store cannot be opened or written."""
+
+
+class ReplayMismatch(UserError):
+    """The log holds decisions that this version would not make."""
+
+
+class TrialNotFound(UserError):
+    """The study has no trial of that number."""
+
+
+class NoResult(UserError):
+    """Nothing has finished yet, so there is nothing to show."""
+
+
+class PackagesOverwritten(UserError):
+    """One of our package names resolves to another distribution's code."""
+
+
+__all__ = [
+    "Diverged", "InvalidValue", "LeaseLost", "NoResult", "OutOfMemory", "PackagesOverwritten", "ReplayMismatch",
+    "SpecError", "StoreUnavailable", "StudyExists", "StudyLocked", "StudyNotFound", "TrialFailure",
+    "TrialNotFound", "UnknownName", "UserError",
+]  # fmt: skip

@@ -1,0 +1,105 @@
+"""From a spec to what runs: how configurations are drawn, and what a trial does with one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace
+
+from asha_nas.schedulers import ASHA, Config, RandomSearch, Sampler, Scheduler
+from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, StudySpec
+from spaces import hyperparameters
+from spaces.darts_cell import parse_genotype, sample_genotype
+from spaces.errors import InvalidValue
+from trials import objective, training
+from trials.contract import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is optimised."""
+
+    sampler: Sampler
+    """Draws a configuration."""
+    trial: Trial
+    """Trains one. Picklable where its function is."""
+    metric: str
+    """The metric a scheduler compares trials by."""
+    maximise: bool = False
+
+    def loss(self, metrics: Mapping[str, float]) -> float:
+        """The one place where a direction is settled: less is better. NaN if the metric is missing."""
+        value = metrics.get(self.metric, math.nan)
+        return -value if self.maximise else value
+
+
+def build(spec: StudySpec, function: objective.Function | None = None) -> Problem:
+    """The problem of a spec.
+
+    Args:
+        spec: what to run.
+        function: stands in for ``problem.objective`` when that cannot be imported by name.
+
+    Raises:
+        InvalidValue: the spec names a function or a space that is not installed.
+    """
+    problem, R = spec.problem, spec.scheduler.R
+    if isinstance(problem, Objective):
+        return _objective(problem, function)
+    if isinstance(problem, PartialTraining):
+        partial = training.PartialTraining(problem.data, problem.recipe, horizon=R)
+        return Problem(_Architectures(problem.operations), partial, metric="valid_error")
+    full = training.FullTraining(problem.data, problem.recipe, horizon=R)
+    return Problem(_Always(problem.genotype), full, metric="test_error")
+
+
+def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
+    """A fresh scheduler core for a spec."""
+    options = spec.scheduler
+    if isinstance(options, Asha):
+        return ASHA(
+            sampler, spec.seed, rungs=options.ladder, eta=options.eta, configs=options.configs,
+            max_epochs=options.max_epochs, promotion=options.promotion,
+        )  # fmt: skip
+    return RandomSearch(
+        sampler, spec.seed, R=options.R, configs=options.configs, max_epochs=options.max_epochs
+    )
+
+
+def identity(spec: StudySpec, config: Config) -> str | None:
+    """Canonical identity of the architecture in ``config``, where the space has one."""
+    if isinstance(spec.problem, PartialTraining | FullTraining):
+        return parse_genotype(config["genotype"]).identity
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Architectures:
+    operations: str
+
+    def __call__(self, rng: Any) -> Config:
+        return {"genotype": sample_genotype(rng, self.operations).text}
+
+
+@dataclass(frozen=True, slots=True)
+class _Always:
+    genotype: str
+
+    def __call__(self, _rng: Any) -> Config:
+        return {"genotype": self.genotype}
+
+
+def _objective(problem: Objective, function: objective.Function | None) -> Problem:
+    if function is None:
+        objective.resolve(problem.objective)  # say now, not in every worker, that it is not installed
+    space = problem.space
+    described = objective.resolve(space) if isinstance(space, str) else hyperparameters.from_plain(space)
+    if not isinstance(described, ConfigurationSpace):
+        raise InvalidValue("space", space, "must name a ConfigSpace.ConfigurationSpace")
+    trial = objective.Objective(function or problem.objective, problem.metric)
+    return Problem(
+        lambda rng: hyperparameters.sample(described, rng), trial, problem.metric, problem.mode == "max"
+    )

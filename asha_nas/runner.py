@@ -1,0 +1,292 @@
+"""The driver: folds a study's log through a fresh scheduler, then goes on writing it.
+
+Running and resuming are the same thing. A new study has an empty log; a study that was killed has a
+longer one. Either way the driver replays what is there, hands out again the jobs that were in
+flight, from their last checkpoint, and asks the scheduler for more. Nothing else is ever kept, so
+there is nothing that a crash could leave half done: every event is one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from asha_nas.engines import Assignment, Engine
+from asha_nas.errors import ReplayMismatch
+from asha_nas.problems import Problem, identity, scheduler
+from asha_nas.provenance import provenance
+from asha_nas.schedulers import DONE, WAIT, Answer, Job, Outcome
+from asha_nas.store import Asked, Closed, Event, Failed, Lease, Opened, Reported, Row, Store, StudyRecord, Told
+from asha_nas.study import StudySpec
+from trials.contract import Checkpoint, Failure, Report, Task
+
+Listener = Callable[[Event], None]
+"""Called with every event after it is in the log, from the driver's thread."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A job that was asked for and not yet told."""
+
+    job: Job
+    attempt: int = 0
+    metrics: dict[str, float] | None = None  # those of epoch job.stop, once reported
+    failures: dict[str, int] = field(default_factory=dict)  # by kind
+
+
+class Driver:
+    """Runs one study: the source an engine takes jobs from.
+
+    Used from one thread. What it has decided and learned is in the log before anyone acts on it.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        problem: Problem,
+        write: Callable[[Event], None],
+        folder: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """A driver that has seen nothing yet.
+
+        Args:
+            spec: the study.
+            problem: what :func:`asha_nas.problems.build` made of it.
+            write: puts an event into the log, whole, before it returns.
+            folder: path or URL below which each trial has its folder of checkpoints.
+            clock: seconds; decides nothing but the study's time limit.
+        """
+        self._spec = spec
+        self._problem = problem
+        self._write = write
+        self._folder = folder.rstrip("/")
+        self._clock = clock
+        self._scheduler = scheduler(spec, problem.sampler)
+        self._running: dict[int, _Running] = {}
+        self._again: deque[int] = deque()  # jobs to hand out again, before any new one
+        self._checkpoints: dict[int, list[Checkpoint]] = {}  # by trial, newest first
+        self._spent = 0.0  # seconds of earlier sessions
+        self._began = clock()
+        self.session = 0
+        self.out_of_time = False
+        self.stopping = False
+
+    # --- replay ------------------------------------------------------------------------------------
+
+    def replay(self, rows: Iterable[Row]) -> None:
+        """Take over what the log says. Afterwards the driver is where the one that wrote it was.
+
+        Raises:
+            ReplayMismatch: the scheduler would not have decided what the log says it did.
+        """
+        opened = last = 0.0
+        for row in rows:
+            if isinstance(row.event, Opened):
+                self._spent += last - opened
+                opened = row.time
+                self.session = row.event.session + 1
+            last = row.time
+            self._fold(row.event)
+        self._spent += last - opened
+        self._again = deque(self._running)
+
+    def _fold(self, event: Event) -> None:
+        match event:
+            case Asked():
+                job = self._scheduler.ask()
+                if isinstance(job, Answer) or not _same(job, event):
+                    raise ReplayMismatch(
+                        f"the log of {self._spec.name!r} handed out job {event.job} as trial {event.trial},"
+                        f" epochs {event.start} to {event.stop}; this version would decide otherwise: {job}\n"
+                        "Resume it with the version it was made with (asha-nas show names it)."
+                    )
+                self._running[job.number] = _Running(job)
+            case Reported():
+                self._take_report(self._running[event.job], event)
+            case Failed():
+                running = self._running[event.job]
+                running.attempt = event.attempt + 1
+                running.failures[event.failure.kind] = running.failures.get(event.failure.kind, 0) + 1
+            case Told():
+                self._scheduler.tell(self._running.pop(event.job).job, _outcome(event))
+            case _:
+                pass
+
+    # --- what engines call -------------------------------------------------------------------------
+
+    def ask(self) -> Assignment | Answer:
+        """The next job: one to be repeated, else what the scheduler says."""
+        while self._again:
+            running = self._running[self._again.popleft()]
+            if running.metrics is None:
+                return self._assignment(running)
+            self._finish(running, None)  # its result is in the log; only the telling was missing
+        if self.stopping or self._time_is_up():
+            return WAIT if self._running else DONE
+        job = self._scheduler.ask()
+        if isinstance(job, Answer):
+            return job
+        first = job.start == 0
+        self._write(
+            Asked(
+                job=job.number, trial=job.trial, rung=job.rung, start=job.start, stop=job.stop,
+                config=dict(job.config) if first else None,
+                identity=identity(self._spec, job.config) if first else None,
+            )
+        )  # fmt: skip
+        self._running[job.number] = _Running(job)
+        return self._assignment(self._running[job.number])
+
+    def report(self, assignment: Assignment, report: Report) -> None:
+        """Log an epoch. A message from an attempt that was given up is ignored."""
+        running = self._current(assignment)
+        if running is None:
+            return
+        event = Reported(
+            job=assignment.job.number, epoch=report.epoch, metrics=dict(report.metrics),
+            checkpoint=report.checkpoint, notes=dict(report.notes), clock={"seconds": round(report.seconds, 4)},
+        )  # fmt: skip
+        self._write(event)
+        self._fold(event)
+
+    def ended(self, assignment: Assignment, failure: Failure | None) -> None:
+        """Tell the scheduler how the job ended, or arrange for it to be repeated."""
+        running = self._current(assignment)
+        if running is None:
+            return
+        if running.metrics is None:
+            failure = failure or Failure(
+                "crashed", f"the trial ended without a report of epoch {running.job.stop}"
+            )
+            if running.failures.get(failure.kind, 0) < self._spec.retries.allowed(failure.kind):
+                event = Failed(job=running.job.number, attempt=running.attempt, failure=failure)
+                self._write(event)
+                self._fold(event)
+                self._again.append(running.job.number)
+                return
+        self._finish(running, failure)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _assignment(self, running: _Running) -> Assignment:
+        job = running.job
+        task = Task(
+            trial=job.trial, config=job.config, start=job.start, stop=job.stop,
+            seed=trial_seed(self._spec.seed, job.trial), folder=f"{self._folder}/trial-{job.trial:05d}",
+            checkpoints=tuple(self._checkpoints.get(job.trial, ())),
+        )  # fmt: skip
+        return Assignment(job, running.attempt, task)
+
+    def _current(self, assignment: Assignment) -> _Running | None:
+        running = self._running.get(assignment.job.number)
+        return running if running is not None and running.attempt == assignment.attempt else None
+
+    def _take_report(self, running: _Running, event: Reported) -> None:
+        if event.epoch == running.job.stop:
+            running.metrics = dict(event.metrics)
+        if event.checkpoint is not None:
+            known = self._checkpoints.setdefault(running.job.trial, [])
+            known[:] = [event.checkpoint, *(c for c in known if c.epoch < event.checkpoint.epoch)][:3]
+
+    def _finish(self, running: _Running, failure: Failure | None) -> None:
+        """Log and tell the job's end. Once its last epoch is reported it has its result, whatever
+        happened to its worker afterwards.
+        """  # noqa: D205
+        event = Told(job=running.job.number, loss=None, failure=failure)
+        if running.metrics is not None:
+            loss = self._problem.loss(running.metrics)
+            event = Told(job=running.job.number, loss=loss)
+            if not math.isfinite(loss):
+                reason = f"{self._problem.metric} is not finite at epoch {running.job.stop}"
+                event = Told(job=running.job.number, loss=None, failure=Failure("diverged", reason))
+        self._write(event)
+        self._fold(event)
+
+    def _time_is_up(self) -> bool:
+        hours = self._spec.scheduler.max_hours
+        if hours is not None and self._spent + self._clock() - self._began > hours * 3600:
+            self.out_of_time = True
+        return self.out_of_time
+
+
+def run(
+    record: StudyRecord,
+    spec: StudySpec,
+    problem: Problem,
+    store: Store,
+    engine: Engine,
+    folder: str,
+    listeners: Iterable[Listener] = (),
+) -> str:
+    """Run a study, new or begun, until it is over, its time is up or a person interrupts it.
+
+    Returns:
+        Why it ended: ``done``, ``time`` or ``interrupted``.
+
+    Raises:
+        StudyLocked: another driver is running it.
+        ReplayMismatch: see :meth:`Driver.replay`.
+        LeaseLost: another driver took over meanwhile.
+    """
+    listeners = tuple(listeners)
+    lease = store.lease(record)
+    try:
+        return _run_leased(record, spec, problem, store, engine, folder, listeners, lease)
+    finally:
+        lease.release()
+
+
+def _run_leased(
+    record: StudyRecord,
+    spec: StudySpec,
+    problem: Problem,
+    store: Store,
+    engine: Engine,
+    folder: str,
+    listeners: tuple[Listener, ...],
+    lease: Lease,
+) -> str:
+    def write(event: Event) -> None:
+        store.append(lease, event)
+        for listener in listeners:
+            listener(event)
+
+    driver = Driver(spec, problem, write, folder)
+    driver.replay(store.rows(record))
+    write(Opened(session=driver.session, clock=_circumstances()))
+    try:
+        engine.run(driver, problem.trial)
+        reason = "time" if driver.out_of_time else "done"
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    write(Closed(session=driver.session, reason=reason))
+    return reason
+
+
+def trial_seed(study_seed: int, trial: int) -> int:
+    """Seed of everything random inside a trial, 0 <= seed < 2**63: a function of study seed and trial number."""
+    digest = hashlib.sha256(f"{study_seed}/{trial}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _circumstances() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), **provenance()}
+
+
+def _same(job: Job, event: Asked) -> bool:
+    decided = (job.number, job.trial, job.rung, job.start, job.stop)
+    logged = (event.job, event.trial, event.rung, event.start, event.stop)
+    return decided == logged and (event.config is None or dict(job.config) == dict(event.config))
+
+
+def _outcome(event: Told) -> Outcome:
+    diverged = event.failure is not None and event.failure.kind == "diverged"
+    return Outcome(event.loss, diverged=diverged)

@@ -1,0 +1,169 @@
+"""The rows of a study's log, as values.
+
+A study *is* its log. Each event is one row, written in one transaction, and named by a key that is
+unique in its study, so that writing it twice does no harm. An event's *payload* is a function of
+the decisions and results alone; what depends on the wall clock or on the machine is kept apart in
+its *clock*, so that the logs of two runs can be compared digit for digit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from trials.contract import Checkpoint, Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events have. ``clock`` holds what may differ between two equal runs."""
+
+    kind: ClassVar[str]
+    clock: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Names the event in its study."""
+        raise NotImplementedError  # pragma: no cover - every kind below has its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Event):
+    """A driver began to run the study. Clock: host, pid, versions, source (hash of our code)."""
+
+    kind: ClassVar[str] = "opened"
+    session: int
+    """0 for the first driver, 1 for the first resume, …"""
+
+    @property
+    def key(self) -> str:
+        return f"opened/{self.session}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(Event):
+    """The scheduler handed out a job."""
+
+    kind: ClassVar[str] = "asked"
+    job: int
+    trial: int
+    rung: int
+    start: int
+    stop: int
+    config: Mapping[str, Any] | None = None
+    """The trial's configuration, given with its first job only."""
+    identity: str | None = None
+    """Canonical identity of the architecture, given with the first job where the space has one."""
+
+    @property
+    def key(self) -> str:
+        return f"asked/{self.job}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported(Event):
+    """A trial finished an epoch. Clock: seconds (of this epoch)."""
+
+    kind: ClassVar[str] = "reported"
+    job: int
+    epoch: int
+    metrics: Mapping[str, float]
+    checkpoint: Checkpoint | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"reported/{self.job}/{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Event):
+    """An attempt at a job failed and is to be repeated. The failure that ends a job is in its Told."""
+
+    kind: ClassVar[str] = "failed"
+    job: int
+    attempt: int
+    failure: Failure
+
+    @property
+    def key(self) -> str:
+        return f"failed/{self.job}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Event):
+    """The scheduler was told how a job ended."""
+
+    kind: ClassVar[str] = "told"
+    job: int
+    loss: float | None
+    """The metric, sign turned so that less is better; ``None`` with a failure."""
+    failure: Failure | None = None
+
+    @property
+    def key(self) -> str:
+        return f"told/{self.job}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Event):
+    """A driver stopped in good order."""
+
+    kind: ClassVar[str] = "closed"
+    session: int
+    reason: str
+    """``done`` (nothing left to do), ``time`` (time limit) or ``interrupted`` (by a person)."""
+
+    @property
+    def key(self) -> str:
+        return f"closed/{self.session}"
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.kind: kind for kind in (Opened, Asked, Reported, Failed, Told, Closed)
+}
+
+
+def payload(event: Event) -> str:
+    """The event's canonical JSON: sorted keys, fields at their defaults left out, NaN as null."""
+    fields = {
+        f.name: value
+        for f in dataclasses.fields(event)
+        if f.name != "clock" and (value := getattr(event, f.name)) not in (None, {})
+    }
+    return to_json(fields)
+
+
+def to_json(value: Any) -> str:
+    """Canonical JSON of plain values and of our dataclasses; non-finite numbers become null."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def parse(kind: str, payload: str, clock: str) -> Event:
+    """The event that ``payload`` and ``clock`` were made from."""
+    fields = json.loads(payload)
+    if "metrics" in fields:
+        fields["metrics"] = {k: math.nan if v is None else v for k, v in fields["metrics"].items()}
+    if "checkpoint" in fields:
+        fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
+    if "failure" in fields:
+        fields["failure"] = Failure(**fields["failure"])
+    if kind == "told":
+        fields.setdefault("loss", None)
+    return KINDS[kind](**fields, clock=json.loads(clock))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return value

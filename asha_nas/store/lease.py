@@ -1,0 +1,142 @@
+"""The lease: at most one driver runs a study, and one that lost it can write nothing more."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from asha_nas.errors import LeaseLost, StudyLocked
+from asha_nas.store.schema import leases
+
+RENEW_SECONDS = 10.0
+EXPIRE_SECONDS = 60.0
+"""A lease not renewed for this long may be taken from a driver on another machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that holds a lease."""
+
+    host: str
+    pid: int
+    born: str
+    """When the process started, in the kernel's own count, so that a reused pid is not taken for it."""
+
+    @classmethod
+    def me(cls) -> Holder:
+        """This process."""
+        return cls(socket.gethostname(), os.getpid(), _born(os.getpid()) or "")
+
+    def surely_gone(self) -> bool:
+        """True when it ran on this machine and is not running any more."""
+        return self.host == socket.gethostname() and (self.born != "" and _born(self.pid) != self.born)
+
+
+def _born(pid: int) -> str | None:
+    """Boot and start time of a process; ``None`` if there is none, or it is only waiting to be reaped."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else f"{boot[:13]}:{fields[19]}"
+
+
+class Lease:
+    """The right to write one study's log. Renewed in the background until it is released.
+
+    Every event is written in one transaction with :meth:`check`, so a driver that was taken for dead
+    (stopped, or cut off from the store) and wakes up later fails with :class:`LeaseLost` instead of
+    mixing its events with its successor's.
+    """
+
+    def __init__(self, engine: Engine, study: int, token: str) -> None:
+        self._engine = engine
+        self.study = study
+        self._token = token
+        self._released = threading.Event()
+        self._renewer = threading.Thread(target=self._renew_until_released, name="lease", daemon=True)
+        self._renewer.start()
+
+    @classmethod
+    def take(cls, engine: Engine, study: int, name: str) -> Lease:
+        """Take the study's lease.
+
+        Raises:
+            StudyLocked: another driver holds it and may be alive.
+        """
+        token = uuid.uuid4().hex
+        me = Holder.me()
+        row = {"token": token, "host": me.host, "pid": me.pid, "born": me.born, "renewed": time.time()}
+        try:
+            with engine.begin() as connection:
+                connection.execute(leases.insert().values(study=study, **row))
+        except IntegrityError:
+            cls._take_over(engine, study, name, row)
+        return cls(engine, study, token)
+
+    @staticmethod
+    def is_free(found: Any) -> bool:
+        """True when the holder of this row of ``leases`` is gone, or has given no sign for too long."""
+        gone = Holder(found.host, found.pid, found.born).surely_gone()
+        return gone or time.time() - found.renewed > EXPIRE_SECONDS
+
+    @classmethod
+    def _take_over(cls, engine: Engine, study: int, name: str, row: dict[str, object]) -> None:
+        with engine.begin() as connection:
+            found = connection.execute(sa.select(leases).where(leases.c.study == study)).one()
+            # Compare and swap on the old token: of two that see a free lease, one gets it.
+            swap = leases.update().where(leases.c.study == study, leases.c.token == found.token).values(**row)
+            if not cls.is_free(found) or connection.execute(swap).rowcount != 1:
+                raise StudyLocked(
+                    f"study {name!r} is being run by another driver"
+                    f" (pid {found.pid} on {found.host},"
+                    f" last sign of life {max(time.time() - found.renewed, 0):.0f} s ago)\n"
+                    f"Stop that driver first, or wait: a lease is free {EXPIRE_SECONDS:.0f} s after the last sign."
+                )
+
+    def check(self, connection: Connection) -> None:
+        """Prove within the caller's transaction that the lease is still ours.
+
+        Raises:
+            LeaseLost: it is not.
+        """
+        renewal = (
+            leases.update()
+            .where(leases.c.study == self.study, leases.c.token == self._token)
+            .values(renewed=time.time())
+        )
+        if connection.execute(renewal).rowcount != 1:
+            raise LeaseLost(
+                "this driver lost its study to another one (it gave no sign of life for too long)\n"
+                "Nothing was written since. The other driver goes on; stop it before resuming here."
+            )
+
+    def release(self) -> None:
+        """Give the lease back. Harmless when it is lost already."""
+        self._released.set()
+        self._renewer.join()
+        with self._engine.begin() as connection:
+            connection.execute(
+                leases.delete().where(leases.c.study == self.study, leases.c.token == self._token)
+            )
+
+    def _renew_until_released(self) -> None:
+        while not self._released.wait(RENEW_SECONDS):
+            try:
+                with self._engine.begin() as connection:
+                    self.check(connection)
+            except LeaseLost:
+                return  # the next event says so, on the driver's own thread
+            except sa.exc.SQLAlchemyError:
+                continue  # a busy or absent database: the driver's next event will meet it too

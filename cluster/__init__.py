@@ -1,0 +1,1 @@
+"""Machines: connecting to Ray, and checking what a machine has."""

@@ -1,0 +1,1 @@
+"""What one trial does. The only package that imports PyTorch."""

@@ -1,0 +1,1 @@
+"""Networks built from points of the search spaces."""

@@ -51,9 +51,9 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
         return _objective(problem, function)
     if isinstance(problem, PartialTraining):
         partial = training.PartialTraining(problem.data, problem.recipe, horizon=R)
-        return Problem(_Architectures(problem.operations), partial, metric="valid_error")
+        return Problem(_Architectures(problem.operations), partial, problem.metric)
     full = training.FullTraining(problem.data, problem.recipe, horizon=R)
-    return Problem(_Always(problem.genotype), full, metric="test_error")
+    return Problem(_Always(problem.genotype), full, problem.metric)
 
 
 def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
@@ -81,7 +81,7 @@ class _Architectures:
     operations: str
 
     def __call__(self, rng: Any) -> Config:
-        return {"genotype": sample_genotype(rng, self.operations).text}
+        return {"genotype": str(sample_genotype(rng, self.operations))}
 
 
 @dataclass(frozen=True, slots=True)

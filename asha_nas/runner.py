@@ -23,13 +23,11 @@ from asha_nas.errors import ReplayMismatch
 from asha_nas.problems import Problem, identity, scheduler
 from asha_nas.provenance import provenance
 from asha_nas.schedulers import DONE, WAIT, Answer, Job, Outcome
-from asha_nas.store import Asked, Closed, Event, Failed, Lease, Opened, Reported, Row, Store, StudyRecord, Told
+from asha_nas.store import (
+    Asked, Closed, Event, Failed, Lease, Listener, Opened, Reported, Row, Store, StudyRecord, Told,
+)  # fmt: skip
 from asha_nas.study import StudySpec
 from trials.contract import Checkpoint, Failure, Report, Task
-
-Listener = Callable[[Event], None]
-"""Called with every event after it is in the log, from the driver's thread."""
-
 
 @dataclass(slots=True)
 class _Running:

@@ -6,6 +6,7 @@ study, and a study resumed years later is the study it says.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import tomllib
 from collections.abc import Mapping
@@ -18,7 +19,6 @@ from asha_nas.errors import SpecError, UserError
 from asha_nas.schedulers import ladder
 from spaces.darts_cell import OPERATION_SETS, parse_genotype
 from spaces.errors import UnknownName
-from trials.data.catalogue import NAMES as DATA_SETS
 from trials.recipe import RECIPES, Recipe
 
 
@@ -40,14 +40,14 @@ class _NetworkProblem(_Part):
     def _complete_recipe(cls, values: Any) -> Any:
         if isinstance(values, Mapping):
             data = values.get("data", "digits")
-            if data not in DATA_SETS:
-                raise UnknownName("data set", str(data), DATA_SETS)
+            if data not in RECIPES:
+                raise UnknownName("data set", str(data), RECIPES)
             given = values.get("recipe", {})
             if isinstance(given, Mapping):
-                unknown = set(given) - set(Recipe.__dataclass_fields__)
+                base = dataclasses.asdict(RECIPES[data])
+                unknown = set(given) - set(base)
                 if unknown:
-                    raise UnknownName("recipe setting", min(unknown), Recipe.__dataclass_fields__)
-                base = {name: getattr(RECIPES[data], name) for name in Recipe.__dataclass_fields__}
+                    raise UnknownName("recipe setting", min(unknown), base)
                 return {**values, "recipe": {**base, **given}}
         return values
 
@@ -66,6 +66,16 @@ class PartialTraining(_NetworkProblem):
             raise UnknownName("set of operations", value, OPERATION_SETS)
         return value
 
+    @property
+    def metric(self) -> str:
+        """What trials are compared by: a fraction of validation images, 0 to 1."""
+        return "valid_error"
+
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        """Less is better."""
+        return "min"
+
 
 class FullTraining(_NetworkProblem):
     """A trial is one more seed of the same architecture, trained from scratch and tested at the end."""
@@ -77,7 +87,17 @@ class FullTraining(_NetworkProblem):
     @field_validator("genotype")
     @classmethod
     def _canonical_text(cls, value: str) -> str:
-        return parse_genotype(value).text
+        return str(parse_genotype(value))
+
+    @property
+    def metric(self) -> str:
+        """What seeds are reported by: a fraction of test images, 0 to 1."""
+        return "test_error"
+
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        """Less is better."""
+        return "min"
 
 
 class Objective(_Part):

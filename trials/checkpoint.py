@@ -4,7 +4,8 @@ A checkpoint is one file in the trial's own folder, which is a local path or any
 (``s3://…``, ``gs://…``, ``memory://…``). Guarantees:
 
 - The file gets its final name only when all its bytes are safe: on a local disk they are written under a
-  temporary name, flushed to the disk and renamed; elsewhere they are uploaded under a temporary name and moved.
+  temporary name, flushed to the disk and renamed; elsewhere they are uploaded under a temporary name and
+  moved.
 - :func:`load` compares size and SHA-256 before anything is decoded, so a cut or altered file raises
   :class:`CheckpointDamaged`. Decoding allows tensors and plain Python values only, never code.
 - One writer per folder at a time; readers may come at any time.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -122,6 +122,9 @@ class Closed(Event):
     def key(self) -> str:
         return f"closed/{self.session}"
 
+
+Listener = Callable[[Event], None]
+"""Called with every event after it is in the log, from the driver's thread."""
 
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind for kind in (Opened, Asked, Reported, Failed, Told, Closed)

@@ -1,9 +1,10 @@
 """DARTS's evaluation network for image classification (Liu et al., 2019, arXiv:1806.09055, section 3.1).
 
-A 3×3 convolution to ``3·C`` channels, then ``cells`` cells, then global average pooling and a linear classifier.
-The cells at one third and two thirds of the depth are the genotype's reduction cell, of stride 2 and twice
-the channels; all others are its normal cell. A cell sees the outputs of the two before it and concatenates its nodes.
-Behind the second reduction hangs an auxiliary classifier, used in training only (Zoph et al., 2018).
+A 3×3 convolution to ``3·C`` channels, then ``cells`` cells, then global average pooling and a linear
+classifier. The cells at one third and two thirds of the depth are the genotype's reduction cell, of stride 2
+and twice the channels; all others are its normal cell. A cell sees the outputs of the two before it and
+concatenates its nodes. Behind the second reduction hangs an auxiliary classifier, used in training only (Zoph
+et al., 2018).
 
 >>> network = DartsCnn(parse_genotype(text), cells=20, channels=36, classes=10)
 >>> logits, auxiliary_logits = network(images, drop_path=0.1, generator=generator)
@@ -49,6 +50,7 @@ class Cell(nn.Module):
         channels_before_last: int,
         channels_last: int,
         channels: int,
+        *,
         reduction: bool,
         after_reduction: bool,
     ) -> None:
@@ -59,7 +61,8 @@ class Cell(nn.Module):
         edges = [edge for node in genotype.nodes for edge in node]
         self.sources = [edge.source for edge in edges]
         self.operations = nn.ModuleList(
-            build_operation(edge.operation, channels, 2 if reduction and edge.source < 2 else 1) for edge in edges
+            build_operation(edge.operation, channels, 2 if reduction and edge.source < 2 else 1)
+            for edge in edges
         )
         self.rectified = [reads_rectified(operation) for operation in self.operations]
         # DARTS drops every path but identities (a skip of stride 2 is not one).
@@ -99,9 +102,9 @@ class Cell(nn.Module):
 class AuxiliaryHead(nn.Module):
     """Classifier behind the second reduction, as in DARTS.
 
-    On the 8×8 maps that 32×32 images lead to, average pooling of 5×5 with stride 3 gives 2×2. Maps of any other
-    size (2×2 for the 8×8 images of ``digits``) are brought to 2×2 by adaptive average pooling, so the head's
-    parameters do not depend on the image size.
+    On the 8×8 maps that 32×32 images lead to, average pooling of 5×5 with stride 3 gives 2×2. Maps of any
+    other size (2×2 for the 8×8 images of ``digits``) are brought to 2×2 by adaptive average pooling, so the
+    head's parameters do not depend on the image size.
     """
 
     def __init__(self, channels: int, classes: int) -> None:
@@ -129,12 +132,14 @@ class DartsCnn(nn.Module):
 
     Args:
         genotype: Normal and reduction cell.
-        cells: Number of cells, >= 1; reductions are those numbered ``cells // 3`` and ``2 * cells // 3`` from 0.
+        cells: Number of cells, >= 1; reductions are those numbered ``cells // 3`` and ``2 * cells // 3`` from
+            0.
         channels: Channels of a node in the first third, >= 1.
         classes: Number of classes, >= 2.
         auxiliary: Whether to have the auxiliary head.
         channels_in: Channels of the images.
-        seed: Of the initial weights (PyTorch's default initialisation); the global generators are left as they were.
+        seed: Of the initial weights (PyTorch's default initialisation); the global generators are left as
+            they were.
     """
 
     def __init__(
@@ -143,6 +148,7 @@ class DartsCnn(nn.Module):
         cells: int,
         channels: int,
         classes: int,
+        *,
         auxiliary: bool = True,
         channels_in: int = 3,
         seed: int = 0,
@@ -153,28 +159,33 @@ class DartsCnn(nn.Module):
                 raise InvalidValue(name, value, f"must be at least {least}")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self._build(genotype, cells, channels, classes, auxiliary, channels_in)
+            stem = STEM_MULTIPLIER * channels
+            self.stem = nn.Conv2d(channels_in, stem, 3, padding=1, bias=False)
+            self.stem_normalisation = batch_norm(stem)
+            widths = self._add_cells(genotype, cells, channels)
+            self.classifier = nn.Linear(widths[-1], classes)
+            self.auxiliary_after = 2 * cells // 3
+            self.auxiliary_head = AuxiliaryHead(widths[self.auxiliary_after], classes) if auxiliary else None
 
-    def _build(
-        self, genotype: Genotype, cells: int, channels: int, classes: int, auxiliary: bool, channels_in: int
-    ) -> None:
-        stem_channels = STEM_MULTIPLIER * channels
-        self.stem = nn.Conv2d(channels_in, stem_channels, 3, padding=1, bias=False)
-        self.stem_normalisation = batch_norm(stem_channels)
-        before_last, last = stem_channels, stem_channels
+    def _add_cells(self, genotype: Genotype, cells: int, channels: int) -> list[int]:
+        """Make ``self.cells``; returns the channels of each one's output."""
         self.cells = nn.ModuleList()
-        self.auxiliary_after = 2 * cells // 3
-        self.auxiliary_head: AuxiliaryHead | None = None
+        widths = [STEM_MULTIPLIER * channels] * 2  # the stem stands in for two cells
         reductions = (cells // 3, 2 * cells // 3)
         for index in range(cells):
             reduction = index in reductions
             channels *= 2 if reduction else 1
-            kind = genotype.reduction if reduction else genotype.normal
-            self.cells.append(Cell(kind, before_last, last, channels, reduction, index - 1 in reductions))
-            before_last, last = last, NODES * channels
-            if auxiliary and index == self.auxiliary_after:
-                self.auxiliary_head = AuxiliaryHead(last, classes)
-        self.classifier = nn.Linear(last, classes)
+            cell = Cell(
+                genotype.reduction if reduction else genotype.normal,
+                widths[-2],
+                widths[-1],
+                channels,
+                reduction=reduction,
+                after_reduction=index - 1 in reductions,
+            )
+            self.cells.append(cell)
+            widths.append(NODES * channels)
+        return widths[2:]
 
     def forward(
         self, images: Tensor, drop_path: float = 0.0, generator: torch.Generator | None = None
@@ -185,11 +196,11 @@ class DartsCnn(nn.Module):
             images: (batch, channels_in, height, width), float; height and width divisible by 4.
             drop_path: Probability that an edge other than an identity is dropped for an image, 0 <= p < 1.
                 Ignored in evaluation mode.
-            generator: CPU generator of the drops (the same stream whatever the device of the images). Needed if
-                ``drop_path`` is above 0 in training mode.
+            generator: CPU generator of the drops (the same stream whatever the device of the images). Needed
+                if ``drop_path`` is above 0 in training mode.
 
         Returns:
-            Logits (batch, classes) and the auxiliary head's, None in evaluation mode or if there is no such head.
+            Logits (batch, classes) and the auxiliary head's; None in evaluation mode or without such a head.
         """
         masks = self._path_masks(images, drop_path, generator)
         stem = functional.relu(self.stem_normalisation(self.stem(images)), inplace=True)
@@ -204,7 +215,9 @@ class DartsCnn(nn.Module):
         logits: Tensor = self.classifier(output.mean(dim=(2, 3)))
         return logits, auxiliary_logits
 
-    def _path_masks(self, images: Tensor, drop_path: float, generator: torch.Generator | None) -> Tensor | None:
+    def _path_masks(
+        self, images: Tensor, drop_path: float, generator: torch.Generator | None
+    ) -> Tensor | None:
         """Factors 0 or 1 / (1 - p), (cells, 8, batch, 1, 1, 1): all in one draw and one transfer."""
         if not self.training or drop_path == 0.0:
             return None

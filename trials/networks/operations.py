@@ -1,20 +1,21 @@
-"""The operations on the edges of a DARTS cell (Liu et al., 2019, arXiv:1806.09055, section 3.1 and appendix A).
+"""The operations on the edges of a DARTS cell (Liu et al., 2019, arXiv:1806.09055, section 3.1).
 
 Every convolution of the paper is *ReLU, convolution, batch normalisation*. Here the first ReLU is not in the
-operation: up to five edges read the same state, so a cell rectifies each state once and hands it to all of them.
+operation: up to five edges read the same state, so a cell rectifies each state once and hands it to all of
+    them.
 :func:`reads_rectified` says which operations expect that.
 
-All take and give (batch, channels, height, width); with ``stride`` 2 height and width are halved and must be even.
+All take and give (batch, channels, height, width); with ``stride`` 2 height and width are halved and must be
+even.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spaces.darts_cell import OPERATIONS
 from spaces.errors import InvalidValue, UnknownName
 
 BATCH_NORM_EPSILON = 1e-5
@@ -42,11 +43,13 @@ class ConvBN(nn.Module):
 class DepthwiseConv(nn.Module):
     """Each channel convolved with its own square kernel; padding keeps the size (before the stride).
 
-    The result is that of ``nn.Conv2d(groups=channels)`` with the same weight, by cheaper ways where there are:
+    The result is that of ``nn.Conv2d(groups=channels)`` with the same weight, by cheaper ways where there
+    are:
 
     - Dilation 2 with stride 2 reads even pixels only: a plain convolution of that quarter of the map.
-    - Dilation 2 with stride 1 on a CPU treats the four quarters (even and odd rows and columns) as four images of
-      a plain convolution, since the CPU kernels are 2 to 6 times slower with dilation than without.
+    - Dilation 2 with stride 1 on a CPU treats the four quarters (even and odd rows and columns) as four
+      images of a plain convolution, since the CPU kernels for dilation are up to 18 times slower than those
+      without, on small maps most of all.
     - Outer taps that see nothing but padding, as a 5×5 kernel's on 2×2 maps, are left out.
     """
 
@@ -79,28 +82,43 @@ class DepthwiseConv(nn.Module):
 
 
 def _split_quarters(x: Tensor) -> Tensor:
-    """(batch, channels, height, width) -> (4 · batch, channels, height / 2, width / 2), by parity of row and column."""
+    """To (4 · batch, channels, height / 2, width / 2), by parity of row and column."""
     batch, channels, height, width = x.shape
     grid = x.permute(0, 2, 3, 1).reshape(batch, height // 2, 2, width // 2, 2, channels)
-    return grid.permute(2, 4, 0, 1, 3, 5).reshape(4 * batch, height // 2, width // 2, channels).permute(0, 3, 1, 2)
+    return (
+        grid.permute(2, 4, 0, 1, 3, 5)
+        .reshape(4 * batch, height // 2, width // 2, channels)
+        .permute(0, 3, 1, 2)
+    )
 
 
 def _join_quarters(x: Tensor) -> Tensor:
     """Undo :func:`_split_quarters`."""
     batch, channels, height, width = x.shape
     grid = x.permute(0, 2, 3, 1).reshape(2, 2, batch // 4, height, width, channels)
-    return grid.permute(2, 3, 0, 4, 1, 5).reshape(batch // 4, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
+    return (
+        grid.permute(2, 3, 0, 4, 1, 5)
+        .reshape(batch // 4, 2 * height, 2 * width, channels)
+        .permute(0, 3, 1, 2)
+    )
 
 
 class SeparableConv(nn.Module):
-    """Depthwise convolution, pointwise convolution, batch normalisation; ``repeats`` of them, with ReLU between.
+    """``repeats`` times depthwise convolution, pointwise convolution, batch normalisation; ReLU between.
 
-    ``sep_conv`` is two of them with dilation 1, the first with the stride; ``dil_conv`` is one with dilation 2.
-    The depthwise and the pointwise part have nothing between them, neither activation nor normalisation.
+    ``sep_conv`` is two of them with dilation 1, the first with the stride; ``dil_conv`` is one with dilation
+    2. The depthwise and the pointwise part have nothing between them, neither activation nor normalisation.
     """
 
     def __init__(
-        self, channels: int, kernel: int, stride: int, dilation: int, repeats: int, affine: bool = True
+        self,
+        channels: int,
+        kernel: int,
+        stride: int,
+        *,
+        dilation: int = 1,
+        repeats: int = 2,
+        affine: bool = True,
     ) -> None:
         super().__init__()
         strides = [stride] + [1] * (repeats - 1)
@@ -118,7 +136,7 @@ class SeparableConv(nn.Module):
 
 
 class FactorizedReduce(nn.Module):
-    """Halve height and width with two 1×1 convolutions of stride 2, the second on the map shifted by one pixel."""
+    """Halve the map with two 1×1 convolutions of stride 2, the second on the map shifted by one pixel."""
 
     def __init__(self, channels_in: int, channels_out: int, affine: bool = True) -> None:
         super().__init__()
@@ -146,23 +164,6 @@ class Zero(nn.Module):
         return torch.zeros_like(state[:, :, :: self.stride, :: self.stride])
 
 
-Builder = Callable[[int, int, bool], nn.Module]
-"""(channels, stride, affine) -> operation."""
-
-OPERATIONS: dict[str, Builder] = {
-    "none": lambda channels, stride, affine: Zero(stride),
-    "max_pool_3x3": lambda channels, stride, affine: nn.MaxPool2d(3, stride, padding=1),
-    "avg_pool_3x3": lambda channels, stride, affine: nn.AvgPool2d(3, stride, padding=1, count_include_pad=False),
-    "skip_connect": lambda channels, stride, affine: (
-        nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
-    ),
-    "sep_conv_3x3": lambda channels, stride, affine: SeparableConv(channels, 3, stride, 1, 2, affine),
-    "sep_conv_5x5": lambda channels, stride, affine: SeparableConv(channels, 5, stride, 1, 2, affine),
-    "dil_conv_3x3": lambda channels, stride, affine: SeparableConv(channels, 3, stride, 2, 1, affine),
-    "dil_conv_5x5": lambda channels, stride, affine: SeparableConv(channels, 5, stride, 2, 1, affine),
-}
-
-
 def build_operation(name: str, channels: int, stride: int, affine: bool = True) -> nn.Module:
     """The operation ``name`` with ``channels`` channels in and out and ``stride`` 1 or 2.
 
@@ -171,9 +172,20 @@ def build_operation(name: str, channels: int, stride: int, affine: bool = True) 
     Raises:
         UnknownName: DARTS has no such operation.
     """
-    if name not in OPERATIONS:
-        raise UnknownName("operation", name, OPERATIONS)
-    return OPERATIONS[name](channels, stride, affine)
+    match name:
+        case "none":
+            return Zero(stride)
+        case "skip_connect":
+            return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+        case "max_pool_3x3":
+            return nn.MaxPool2d(3, stride, padding=1)
+        case "avg_pool_3x3":
+            return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+        case "sep_conv_3x3" | "sep_conv_5x5":
+            return SeparableConv(channels, int(name[-1]), stride, affine=affine)
+        case "dil_conv_3x3" | "dil_conv_5x5":
+            return SeparableConv(channels, int(name[-1]), stride, dilation=2, repeats=1, affine=affine)
+    raise UnknownName("operation", name, OPERATIONS)
 
 
 def reads_rectified(operation: nn.Module) -> bool:

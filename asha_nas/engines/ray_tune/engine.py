@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +43,9 @@ class RayTuneEngine:
     address: str | None = None
     """Cluster to join; ``None`` for ``RAY_ADDRESS``, else a Ray of our own on this machine."""
     dashboard: bool = False
+    """Whether a Ray of our own has a dashboard."""
+    announce: Callable[[str], None] = lambda _url: None
+    """Called with the dashboard's URL, if there is one."""
 
     def run(self, source: JobSource, trial: Trial) -> None:
         """Run jobs until the source answers DONE.
@@ -53,9 +56,11 @@ class RayTuneEngine:
         cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
         gpus = None if not self.gpus_per_trial or self.workers is None else self.workers * self.gpus_per_trial
         with (
-            connected(self.address, cpus=cpus, gpus=gpus and math.ceil(gpus), dashboard=self.dashboard),
+            connected(self.address, cpus=cpus, gpus=gpus and math.ceil(gpus), dashboard=self.dashboard) as url,
             _scratch() as folder,
         ):
+            if url:
+                self.announce(url)
             searcher = SourceSearcher(source, self._room)
             tuner = tune.Tuner(
                 tune.with_resources(

@@ -1,0 +1,94 @@
+"""Why a trial was promoted, or was not: told from the log, rung by rung."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asha_nas.analysis.history import History, JobRecord
+from asha_nas.study import Asha, Random
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A trial at one rung."""
+
+    rung: int
+    epochs: int
+    state: str
+    """``running``, ``done``, ``diverged`` or ``failed``."""
+    loss: float | None
+    rank: int | None
+    """1 for the best of the rung's results so far; ``None`` without a result."""
+    results: int
+    """Results at this rung so far, diverged trials included."""
+    allowed: int
+    """How many may go up from that many results: ⌊n/η⌋."""
+    promoted: int
+    """How many have gone up."""
+    verdict: str
+    """One sentence for people."""
+
+
+def explain(history: History, scheduler: Asha | Random, trial: int) -> list[Visit]:
+    """The trial's way up the ladder.
+
+    Raises:
+        TrialNotFound: the study has no such trial.
+    """
+    jobs = history.trial(trial).jobs
+    eta = scheduler.eta if isinstance(scheduler, Asha) else 0
+    return [_visit(history, job, jobs[i + 1] if i + 1 < len(jobs) else None, eta) for i, job in enumerate(jobs)]
+
+
+def _visit(history: History, job: JobRecord, next_job: JobRecord | None, eta: int) -> Visit:
+    ranked = _results(history, job.rung)
+    rank = ranked.index(job) + 1 if job in ranked and job.loss is not None else None
+    ups = [other for other in history.jobs.values() if other.rung == job.rung + 1]
+    allowed = len(ranked) // eta if eta else 0
+    if job.state == "running":
+        verdict = f"is training, epoch {max(job.metrics, default=job.start)} of {job.stop}"
+    elif job.failure is not None:
+        verdict = f"never goes up: {job.failure.kind}: {job.failure.reason}"
+    elif job.stop == history.ladder[-1]:
+        verdict = f"was trained to the end; it is number {rank} of {len(ranked)} at R"
+    elif next_job is not None:
+        verdict = _why_promoted(history, job, next_job, eta)
+    else:
+        verdict = _why_not(history, job, ranked, ups, eta)
+    return Visit(job.rung, job.stop, job.state, job.loss, rank, len(ranked), allowed, len(ups), verdict)
+
+
+def _why_promoted(history: History, job: JobRecord, next_job: JobRecord, eta: int) -> str:
+    then = _results(history, job.rung, before=next_job.asked)
+    return (
+        f"went up as number {then.index(job) + 1} of {len(then)} results there were then,"
+        f" of which {len(then)}/{eta} = {len(then) // eta} may go up (job {next_job.number})"
+    )
+
+
+def _why_not(
+    history: History, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord], eta: int
+) -> str:
+    rank, allowed = ranked.index(job) + 1, len(ranked) // eta
+    rule = f"number {rank} of {len(ranked)}; {len(ranked)}/{eta} = {allowed} may go up"
+    if rank > allowed:
+        return f"has not gone up: {rule}"
+    place = {result.trial: i for i, result in enumerate(ranked, start=1)}
+    earlier = sum(place.get(up.trial, 0) > rank for up in ups)
+    if len(ups) >= allowed:
+        return (
+            f"has not gone up: {rule}, and all {allowed} promotions are used,"
+            f" {earlier} of them by trials that are behind it now and went up when fewer results were in"
+        )
+    waiting = "no worker has asked since" if history.state == "open" else "the study ended before a worker asked"
+    return f"may go up: {rule}, {len(ups)} did; {waiting}"
+
+
+def _results(history: History, rung: int, before: int | None = None) -> list[JobRecord]:
+    """Results of a rung in its order, diverged ones last; optionally only those told before an event."""
+    found = [
+        job for job in history.jobs.values()
+        if job.rung == rung and job.state in ("done", "diverged")
+        and (before is None or (job.told is not None and job.told < before))
+    ]  # fmt: skip
+    return sorted(found, key=lambda job: (job.loss is None, job.loss or 0.0, job.trial))

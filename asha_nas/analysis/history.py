@@ -1,0 +1,230 @@
+"""A study's log folded into trials, jobs and rungs: what every report, page and frame is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asha_nas.errors import NoResult, TrialNotFound
+from asha_nas.store import Asked, Closed, Event, Failed, Opened, Reported, Row, Told
+from asha_nas.study import StudySpec
+from trials.contract import Failure
+
+
+@dataclass(slots=True)
+class JobRecord:
+    """One job and what became of it."""
+
+    number: int
+    trial: int
+    rung: int
+    start: int
+    stop: int
+    asked: int
+    """Sequence number of its Asked event."""
+    asked_at: float
+    """Seconds since 1970, UTC."""
+    told: int | None = None
+    """Sequence number of its Told event, once it ended."""
+    told_at: float | None = None
+    loss: float | None = None
+    """Less is better; ``None`` while it runs and when it failed."""
+    failure: Failure | None = None
+    """Why it ended without a result."""
+    retries: list[Failure] = field(default_factory=list)
+    """Attempts that failed and were repeated."""
+    metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    """By epoch."""
+    seconds: dict[int, float] = field(default_factory=dict)
+    """By epoch."""
+    checkpoint_bytes: int = 0
+    """Size of its newest checkpoint."""
+
+    @property
+    def state(self) -> str:
+        """``running``, ``done``, ``diverged`` or ``failed``."""
+        if self.told is None:
+            return "running"
+        if self.failure is None:
+            return "done"
+        return "diverged" if self.failure.kind == "diverged" else "failed"
+
+
+@dataclass(slots=True)
+class TrialRecord:
+    """One trial and its jobs, lowest rung first."""
+
+    number: int
+    config: Mapping[str, Any]
+    identity: str | None
+    """Canonical identity of its architecture, where the space has one."""
+    jobs: list[JobRecord] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs it is trained for, by its last finished job."""
+        return max((job.stop for job in self.jobs if job.loss is not None), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class RungView:
+    """One rung, as a person wants to see it."""
+
+    rung: int
+    epochs: int
+    running: int
+    results: int
+    """Jobs that gave a loss."""
+    diverged: int
+    failed: int
+    promoted: int
+    """Trials that went up from here."""
+    best: float | None
+    """Lowest loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a study spent, beside training every architecture it started to R."""
+
+    trials: int
+    epochs: int
+    """Epochs trained."""
+    full_epochs: int
+    """Epochs that training every trial to R would have taken."""
+    trial_seconds: float
+    """Summed over workers."""
+    wall_seconds: float
+    """Of all sessions."""
+
+    @property
+    def fraction(self) -> float:
+        """Spent over full, 0 to 1."""
+        return self.epochs / self.full_epochs if self.full_epochs else 0.0
+
+
+class History:
+    """The fold. Feed it rows in order; read it at any time in between."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        """The history of a study that has not begun."""
+        self.spec = spec
+        self.ladder = spec.scheduler.ladder
+        """Epochs of each rung, ascending."""
+        self.trials: dict[int, TrialRecord] = {}
+        self.jobs: dict[int, JobRecord] = {}
+        self.incumbents: list[JobRecord] = []
+        """The best job so far, each time it changed."""
+        self.state = "new"
+        """``new``, ``open`` (a driver runs it, or died), or why its last driver stopped."""
+        self.opened: Opened | None = None
+        self._sessions: list[tuple[float, float]] = []
+
+    @classmethod
+    def of(cls, spec: StudySpec, rows: Iterable[Row]) -> History:
+        """The history that a log tells."""
+        history = cls(spec)
+        for row in rows:
+            history.add(row.event, row.sequence, row.time)
+        return history
+
+    def add(self, event: Event, sequence: int, time: float) -> None:
+        """Fold in the next event."""
+        match event:
+            case Opened():
+                self.state, self.opened = "open", event
+                self._sessions.append((time, time))
+            case Closed():
+                self.state = event.reason
+            case Asked():
+                job = JobRecord(event.job, event.trial, event.rung, event.start, event.stop, sequence, time)
+                if event.trial not in self.trials:
+                    self.trials[event.trial] = TrialRecord(event.trial, event.config or {}, event.identity)
+                self.trials[event.trial].jobs.append(job)
+                self.jobs[event.job] = job
+            case Reported():
+                job = self.jobs[event.job]
+                job.metrics[event.epoch] = event.metrics
+                job.seconds[event.epoch] = float(event.clock.get("seconds", 0.0))
+                if event.checkpoint is not None:
+                    job.checkpoint_bytes = event.checkpoint.size
+            case Failed():
+                self.jobs[event.job].retries.append(event.failure)
+            case Told():
+                self._end(self.jobs[event.job], event, sequence, time)
+            case _:
+                pass
+        if self._sessions:
+            self._sessions[-1] = (self._sessions[-1][0], time)
+
+    def _end(self, job: JobRecord, event: Told, sequence: int, time: float) -> None:
+        job.told, job.told_at, job.loss, job.failure = sequence, time, event.loss, event.failure
+        if job.loss is not None and (not self.incumbents or _rank(job) < _rank(self.incumbents[-1])):
+            self.incumbents.append(job)
+
+    @property
+    def best(self) -> JobRecord:
+        """The job of the lowest loss at any rung (Li et al. 2020, Sec. 3.3); ties: more epochs, lower trial.
+
+        Raises:
+            NoResult: nothing has finished.
+        """
+        if not self.incumbents:
+            raise NoResult("no job of this study has finished with a result yet\nSee: asha-nas show STUDY")
+        return self.incumbents[-1]
+
+    def value(self, loss: float | None) -> float | None:
+        """The metric itself, from a loss (whose sign is turned where more is better)."""
+        return -loss if loss is not None and self.spec.problem.mode == "max" else loss
+
+    def shown(self, loss: float | None) -> str:
+        """The metric for people, to four digits; a dot where there is none."""
+        value = self.value(loss)
+        return "·" if value is None else f"{value:.4f}"
+
+    def trial(self, number: int) -> TrialRecord:
+        """The trial of that number.
+
+        Raises:
+            TrialNotFound: there is none.
+        """
+        if number not in self.trials:
+            known = f"0 to {max(self.trials)}" if self.trials else "none yet"
+            raise TrialNotFound(f"no trial {number} in this study\nIts trials are: {known}.")
+        return self.trials[number]
+
+    def rungs(self) -> list[RungView]:
+        """The ladder, lowest rung first."""
+        levels: list[list[JobRecord]] = [[] for _ in self.ladder]
+        for job in self.jobs.values():
+            levels[job.rung].append(job)
+        above = [len(level) for level in levels[1:]] + [0]
+        return [self._rung(k, level, promoted) for k, (level, promoted) in enumerate(zip(levels, above, strict=True))]
+
+    def _rung(self, k: int, level: list[JobRecord], promoted: int) -> RungView:
+        states = [job.state for job in level]
+        return RungView(
+            rung=k, epochs=self.ladder[k], running=states.count("running"), results=states.count("done"),
+            diverged=states.count("diverged"), failed=states.count("failed"), promoted=promoted,
+            best=min((job.loss for job in level if job.loss is not None), default=None),
+        )  # fmt: skip
+
+    def cost(self) -> Cost:
+        """What was spent so far. An epoch that was trained twice, after a crash, counts once."""
+        # By the last epoch reported: an objective that reports only at its end trained those before as well.
+        spent = {trial: 0 for trial in self.trials}
+        for job in self.jobs.values():
+            spent[job.trial] = max(spent[job.trial], max(job.metrics, default=0))
+        return Cost(
+            trials=len(self.trials),
+            epochs=sum(spent.values()),
+            full_epochs=len(self.trials) * self.ladder[-1],
+            trial_seconds=sum(sum(job.seconds.values()) for job in self.jobs.values()),
+            wall_seconds=sum(end - begin for begin, end in self._sessions),
+        )
+
+
+def _rank(job: JobRecord) -> tuple[float, int, int]:
+    assert job.loss is not None
+    return (job.loss, -job.stop, job.trial)

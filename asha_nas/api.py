@@ -1,0 +1,210 @@
+"""Studies from Python: make one, run it, resume it, read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import platformdirs
+from ConfigSpace import ConfigurationSpace
+
+from asha_nas import problems, runner
+from asha_nas.analysis import History, JobRecord, frames
+from asha_nas.engines import Engine, InlineEngine
+from asha_nas.errors import SpecError
+from asha_nas.provenance import provenance
+from asha_nas.store import Listener, Store, StudyRecord
+from asha_nas.store.events import to_json
+from asha_nas.study import Asha, Random, Retries, StudySpec, Workers, make_spec
+from spaces import hyperparameters
+from trials.contract import Task
+
+CALLABLE = "(a function given from Python)"
+"""Stands in a stored spec for an objective that cannot be imported by name."""
+
+
+class Study:
+    """A study in a store: run it, resume it, read it.
+
+    Made by :func:`create` and :func:`load`.
+    """
+
+    def __init__(self, store: Store, record: StudyRecord, function: Callable[[Task], Any] | None = None) -> None:
+        self.store = store
+        self._record = record
+        self._function = function
+        self.spec = StudySpec.model_validate_json(record.spec)
+
+    @property
+    def name(self) -> str:
+        """Its name in the store."""
+        return self._record.name
+
+    @property
+    def provenance(self) -> str:
+        """JSON of the package versions and the source hash it was created with."""
+        return self._record.provenance
+
+    @property
+    def folder(self) -> str:
+        """Path or URL below which its checkpoints lie."""
+        return f"{self.spec.checkpoints or default_checkpoints()}/{self.name}"
+
+    def run(
+        self,
+        listeners: Iterable[Listener] = (),
+        *,
+        engine: Engine | None = None,
+        announce: Callable[[str], None] = lambda _url: None,
+    ) -> str:
+        """Run it to its end; a study begun before goes on where it was.
+
+        Args:
+            listeners: called with each event after it is in the log.
+            engine: instead of the one its spec describes.
+            announce: called with the URL of Ray's dashboard, if there is one.
+
+        Returns:
+            ``done``, ``time`` (its time limit is reached) or ``interrupted`` (Ctrl-C).
+
+        Raises:
+            StudyLocked: another driver is running it.
+            SpecError: its objective was given from Python and is not given now.
+        """
+        objective = getattr(self.spec.problem, "objective", None)
+        if objective == CALLABLE and self._function is None:
+            raise SpecError(
+                f"study {self.name!r} runs a function that was given from Python\n"
+                "Go on with it from Python: asha_nas.load(name, objective=function).run()"
+            )
+        problem = problems.build(self.spec, self._function)
+        chosen = engine or make_engine(self.spec.engine, announce)
+        return runner.run(self._record, self.spec, problem, self.store, chosen, self.folder, listeners)
+
+    def history(self) -> History:
+        """Its log, folded."""
+        return History.of(self.spec, self.store.rows(self._record))
+
+    def is_running(self) -> bool:
+        """True while a driver holds its lease and gives signs of life."""
+        return self.store.is_leased(self._record)
+
+    @property
+    def best(self) -> JobRecord:
+        """The job with the lowest loss; NoResult if nothing has finished."""
+        return self.history().best
+
+    @property
+    def best_config(self) -> Mapping[str, Any]:
+        """The configuration of the best job."""
+        history = self.history()
+        return history.trial(history.best.trial).config
+
+    def trials(self) -> pd.DataFrame:
+        """One row a trial; see :func:`asha_nas.analysis.frames.trials`."""
+        return frames.trials(self.history())
+
+    def jobs(self) -> pd.DataFrame:
+        """One row a job."""
+        return frames.jobs(self.history())
+
+    def reports(self) -> pd.DataFrame:
+        """One row a reported epoch."""
+        return frames.reports(self.history())
+
+    def incumbents(self) -> pd.DataFrame:
+        """The best result so far, each time it changed."""
+        return frames.incumbents(self.history())
+
+
+def create(spec: StudySpec, *, store: Store | None = None, objective: Callable[[Task], Any] | None = None) -> Study:
+    """Add a study to a store, ready to run.
+
+    Args:
+        spec: what it is; see :func:`objective_study` for one around a function of your own.
+        store: where it is kept; the default store if not given.
+        objective: the function, if the spec's problem is one that cannot be imported by name.
+
+    Raises:
+        StudyExists: the name is taken.
+    """
+    store = store or Store()
+    return Study(store, store.create(spec.name, spec.model_dump_json(), to_json(provenance())), objective)
+
+
+def objective_study(
+    name: str,
+    objective: Callable[[Task], Any],
+    space: ConfigurationSpace | Mapping[str, Any],
+    scheduler: Asha | Random,
+    *,
+    metric: str = "loss",
+    mode: str = "min",
+    seed: int = 0,
+    engine: Workers | None = None,
+    retries: Retries | None = None,
+    checkpoints: str | None = None,
+    store: Store | None = None,
+) -> Study:
+    """A study that optimises a function of your own.
+
+    Args:
+        name: of the study.
+        objective: takes a :class:`trials.contract.Task` (``config``, ``start``, ``stop``, ``seed``, ``folder``,
+            ``checkpoints``) and returns the metric at epoch ``stop``, or yields it once an epoch.
+        space: a ConfigSpace, or its short form, e.g. ``{"lr": {"range": [1e-4, 0.1], "log": True}}``.
+        scheduler: :class:`Asha` or :class:`Random`.
+        metric: name of the value that is compared.
+        mode: ``min`` or ``max``.
+        seed: of the study.
+        engine: where it runs; a local Ray by default.
+        retries: how often failed attempts are repeated.
+        checkpoints: folder or URL below which trials keep their state.
+        store: where it is kept; the default store if not given.
+
+    Raises:
+        SpecError: a value breaks a rule.
+        StudyExists: the name is taken.
+    """
+    plain = hyperparameters.to_plain(space) if isinstance(space, ConfigurationSpace) else dict(space)
+    hyperparameters.from_plain(plain)  # a wrong space is told now
+    spec = make_spec(
+        {
+            "name": name, "seed": seed, "scheduler": scheduler.model_dump(), "checkpoints": checkpoints,
+            "problem": {
+                "kind": "objective", "objective": CALLABLE, "space": plain, "metric": metric, "mode": mode,
+            },
+            "engine": (engine or Workers()).model_dump(), "retries": (retries or Retries()).model_dump(),
+        }
+    )  # fmt: skip
+    return create(spec, store=store, objective=objective)
+
+
+def load(name: str, *, store: Store | None = None, objective: Callable[[Task], Any] | None = None) -> Study:
+    """A study of the store, to read it or to go on with it.
+
+    Raises:
+        StudyNotFound: there is none of that name.
+    """
+    store = store or Store()
+    return Study(store, store.study(name), objective)
+
+
+def make_engine(options: Workers, announce: Callable[[str], None] = lambda _url: None) -> Engine:
+    """The engine that a spec describes."""
+    if options.kind == "inline":
+        return InlineEngine()
+    from asha_nas.engines.ray_tune import RayTuneEngine  # noqa: PLC0415 - importing Ray takes seconds
+
+    return RayTuneEngine(
+        options.workers, options.cpus_per_trial, options.gpus_per_trial, options.address, options.dashboard,
+        announce,
+    )  # fmt: skip
+
+
+def default_checkpoints() -> str:
+    """The user's data folder for checkpoints."""
+    return str(Path(platformdirs.user_data_dir("asha-nas")) / "checkpoints")
+

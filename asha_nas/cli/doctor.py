@@ -1,0 +1,49 @@
+"""The command doctor: is everything there that a study needs?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+import typer
+
+from asha_nas.cli.options import JsonOption, StoreOption
+from asha_nas.cli.output import out, print_json
+from asha_nas.errors import UserError
+from asha_nas.store import Store
+
+_COLOURS = {"ok": "green", "note": "yellow", "bad": "bold red"}
+
+
+def doctor(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check this machine, the store and the data sets; exit code 1 if something must be mended."""
+    from cluster.doctor import Check, machine  # noqa: PLC0415 - imports Ray
+    from trials import device  # noqa: PLC0415 - imports PyTorch
+    from trials.data import catalogue  # noqa: PLC0415
+
+    checks = machine(Path(platformdirs.user_data_dir("asha-nas")))
+    version, gpus = device.describe()
+    checks.append(
+        Check("torch", "ok", f"{version}, {', '.join(gpus) or 'no GPU: trains on the processor'}")
+    )
+    try:
+        store = Store(store_url)
+        checks.append(Check("store", "ok", f"{store.url}, {len(store.studies())} studies"))
+    except UserError as error:
+        found, _, remedy = str(error).partition("\n")
+        checks.append(Check("store", "bad", found, remedy))
+    for entry in catalogue.describe():
+        missing = entry.state == "missing"
+        remedy = f"asha-nas data get {entry.name}, or asha-nas data add {entry.name} ARCHIVE" if missing else ""
+        where = f" in {entry.path}" if entry.path else ""
+        checks.append(Check(f"data {entry.name}", "note" if missing else "ok", entry.state + where, remedy))
+    bad = any(check.state == "bad" for check in checks)
+    if as_json:
+        print_json(checks)
+    else:
+        for check in checks:
+            out.print(f"[{_COLOURS[check.state]}]{check.state:>4}[/]  {check.name:<14} {check.found}", soft_wrap=True)
+            if check.remedy:
+                out.print(f"      {'':<14} {check.remedy}", style="dim", soft_wrap=True)
+    if bad:
+        raise typer.Exit(1)

@@ -1,0 +1,292 @@
+"""Commands that run studies: asha, run, resume, evaluate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+import typer
+
+from asha_nas.cli import show
+from asha_nas.cli.options import (
+    AddressOption,
+    CpusOption,
+    DashboardOption,
+    DrawOption,
+    EngineOption,
+    GpusOption,
+    JsonOption,
+    NameArgument,
+    NameOption,
+    PlanOption,
+    SeedOption,
+    StoreOption,
+    WorkersOption,
+)
+from asha_nas.cli.output import out, print_json, size, table
+from asha_nas.errors import UnknownName
+from asha_nas.live import LiveView, duration, shown
+from asha_nas.store import Store
+from asha_nas.study import FullTraining, Objective, PartialTraining, StudySpec, make_spec, read_spec
+
+SPACES = {"darts-cnn": "darts-cnn"}
+"""Search spaces that ``asha`` trains, with the kind of problem each is."""
+
+EVALUATION_EPOCHS = {"cifar10": 600, "digits": 64}
+"""Epochs of a final training, by data set; Li & Talwalkar train 600 on CIFAR-10."""
+
+
+def asha(
+    space: Annotated[str, typer.Option("--space", help="Search space: darts-cnn.")] = "darts-cnn",
+    data: Annotated[str, typer.Option("--data", help="Data set: digits (embedded) or cifar10.")] = "digits",
+    r: Annotated[int, typer.Option("-r", help="Epochs of the lowest rung.")] = 1,
+    R: Annotated[int, typer.Option("-R", help="Epochs of full training.")] = 300,
+    eta: Annotated[int, typer.Option("--eta", help="Reduction factor: about one in eta goes up.")] = 4,
+    rungs: Annotated[
+        str, typer.Option("--rungs", help="geometric (r·eta^k, capped by R) or released (Li & Talwalkar's code).")
+    ] = "geometric",
+    promotion: Annotated[
+        str, typer.Option("--promotion", help="capped (never more than n/eta of n go up) or eager (Li et al., Alg. 2).")
+    ] = "capped",
+    configs: Annotated[int | None, typer.Option("--configs", help="Architectures to start.")] = None,
+    max_epochs: Annotated[int | None, typer.Option("--max-epochs", help="Epochs to train in all.")] = None,
+    max_hours: Annotated[float | None, typer.Option("--max-hours", help="Hours to run.")] = None,
+    operations: Annotated[
+        str, typer.Option("--operations", help="Operations to sample from: paper, released or darts.")
+    ] = "paper",
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option("--recipe", metavar="KEY=VALUE", help="Change a setting of the training recipe; may be repeated."),
+    ] = None,
+    name: NameOption = None,
+    seed: SeedOption = 0,
+    engine: EngineOption = "ray",
+    workers: WorkersOption = None,
+    cpus_per_trial: CpusOption = 1.0,
+    gpus_per_trial: GpusOption = 0.0,
+    address: AddressOption = None,
+    dashboard: DashboardOption = True,
+    checkpoints: Annotated[
+        str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
+    ] = None,
+    draw: DrawOption = None,
+    plan: PlanOption = False,
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search an architecture with promotion ASHA: train many for a little, the best for longer.
+
+    The baseline of Li & Talwalkar (2019) is: --data cifar10 -r 1 -R 300 --eta 4 --configs 700 --gpus-per-trial 1
+    """
+    if space not in SPACES:
+        raise UnknownName("space", space, SPACES)
+    if configs is None and max_epochs is None and max_hours is None:
+        configs = 64
+    store = Store(store_url)
+    values: dict[str, Any] = {
+        "name": name or _free_name(store, f"asha-{data}"), "seed": seed, "checkpoints": checkpoints,
+        "problem": {
+            "kind": SPACES[space], "data": data, "operations": operations, "recipe": _settings(recipe or []),
+        },
+        "scheduler": {
+            "kind": "asha", "r": r, "R": R, "eta": eta, "rungs": rungs, "promotion": promotion,
+            "configs": configs, "max_epochs": max_epochs, "max_hours": max_hours,
+        },
+        "engine": {
+            "kind": engine, "workers": workers, "cpus_per_trial": cpus_per_trial,
+            "gpus_per_trial": gpus_per_trial, "address": address, "dashboard": dashboard,
+        },
+    }  # fmt: skip
+    _start(make_spec(values), store, plan=plan, draw=draw, as_json=as_json)
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
+    name: NameOption = None,
+    draw: DrawOption = None,
+    plan: PlanOption = False,
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the study that a file describes."""
+    spec = read_spec(file, name=name)
+    _start(spec, Store(store_url), plan=plan, draw=draw, as_json=as_json)
+
+
+def resume(
+    name: NameArgument, draw: DrawOption = None, store_url: StoreOption = None, as_json: JsonOption = False
+) -> None:
+    """Go on with a study after a crash, a stop, or anything else."""
+    from asha_nas import api  # noqa: PLC0415
+
+    _run(api.load(name, store=Store(store_url)), draw=draw, as_json=as_json)
+
+
+def evaluate(
+    study: NameArgument,
+    seeds: Annotated[int, typer.Option("--seeds", help="How often to train it, each time with another seed.")] = 10,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", "-E", help="Epochs of each training; default 600, for digits 64.")
+    ] = None,
+    trial: Annotated[int | None, typer.Option("--trial", help="Which trial; by default the best.")] = None,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option("--recipe", metavar="KEY=VALUE", help="Change a setting of the training recipe; may be repeated."),
+    ] = None,
+    name: NameOption = None,
+    seed: SeedOption = 0,
+    workers: WorkersOption = None,
+    plan: PlanOption = False,
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the best architecture of a study from scratch, and report its test error over seeds.
+
+    Trains on the whole training set, and touches the test set once, at the end of each training.
+    """
+    store = Store(store_url)
+    _, spec, history = show.open_study(study, store)
+    if not isinstance(spec.problem, PartialTraining):
+        raise typer.BadParameter(f"{study} searches no architectures", param_hint="STUDY")
+    chosen = history.best.trial if trial is None else trial
+    problem = spec.problem.model_dump(include={"data", "recipe"})
+    values = {
+        "name": name or _free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,
+        "problem": {
+            "kind": "evaluate", "genotype": history.trial(chosen).config["genotype"], "data": problem["data"],
+            "recipe": {**problem["recipe"], **_settings(recipe or [])},
+        },
+        "scheduler": {
+            "kind": "random", "R": epochs or EVALUATION_EPOCHS[spec.problem.data], "configs": seeds,
+        },
+        "engine": {**spec.engine.model_dump(), "workers": workers or spec.engine.workers},
+        "retries": spec.retries.model_dump(),
+    }  # fmt: skip
+    _start(make_spec(values), store, plan=plan, draw=None, as_json=as_json)
+
+
+def _start(spec: StudySpec, store: Store, *, plan: bool, draw: Path | None, as_json: bool) -> None:
+    if plan:
+        _print_plan(spec, store, as_json)
+        return
+    check_data(spec)
+    from asha_nas import api  # noqa: PLC0415 - imports PyTorch
+
+    _run(api.create(spec, store=store), draw=draw, as_json=as_json)
+
+
+def check_data(spec: StudySpec) -> None:
+    """Fail now, with the remedy, rather than in every worker, if the data set is not there."""
+    if isinstance(spec.problem, PartialTraining | FullTraining):
+        from trials.data import catalogue  # noqa: PLC0415
+
+        catalogue.load(spec.problem.data, valid_fraction=spec.problem.recipe.valid_fraction)
+
+
+def _run(study: Any, *, draw: Path | None, as_json: bool) -> None:
+    from asha_nas.plan import make_plan  # noqa: PLC0415
+
+    spec, history = study.spec, study.history()
+    if as_json:
+        study.run()
+        show.print_best_json(study.spec, study.history(), draw)
+        return
+    goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
+    out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}")
+    out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]asha-nas resume {study.name}[/]\n")
+    planned = None
+    if not isinstance(spec.problem, Objective):
+        planned = make_plan(spec, study.store, workers=1).epochs
+    with shown(LiveView(history, planned), out) as listener:
+        reason = study.run(
+            [listener], announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim")
+        )
+    out.print()
+    _print_end(study, reason, draw)
+
+
+def _described(spec: StudySpec) -> str:
+    problem = spec.problem
+    if isinstance(problem, Objective):
+        return f"{spec.scheduler.kind} over {problem.objective}"
+    size_ = f"{problem.recipe.cells} cells, {problem.recipe.channels} channels"
+    ladder = ", ".join(map(str, spec.scheduler.ladder))
+    what = "DARTS cells" if isinstance(problem, PartialTraining) else "one architecture, several seeds,"
+    return f"{spec.scheduler.kind} over {what} on {problem.data} ({size_}), rungs at {ladder} epochs"
+
+
+def _print_end(study: Any, reason: str, draw: Path | None) -> None:
+    history, spec, name = study.history(), study.spec, study.name
+    if reason == "interrupted":
+        out.print(f"interrupted; nothing is lost. Go on with: [bold]asha-nas resume {name}[/]")
+        return
+    if reason == "time":
+        out.print("the time limit is reached; the jobs that were running have been finished")
+    if not history.incumbents:
+        out.print(f"no job gave a result; see why: [bold]asha-nas show {name}[/]")
+        raise typer.Exit(1)
+    if isinstance(spec.problem, FullTraining):
+        out.print(f"test error: [bold]{show.evaluation(history)}[/]")
+        show.print_cost(history)
+        return
+    show.print_best(history)
+    if isinstance(spec.problem, PartialTraining):
+        path = draw or Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
+        show.draw_cell(spec, history.trial(history.best.trial), path)
+        out.print(f"its cells are drawn in {path}", soft_wrap=True)
+    show.print_cost(history)
+    out.print("\nnext:")
+    out.print(f"  asha-nas show {name}", f"  asha-nas explain {name} {history.best.trial}", sep="\n")
+    if isinstance(spec.problem, PartialTraining):
+        out.print(f"  asha-nas evaluate {name} --seeds 3      # from scratch, on the test set")
+
+
+def _print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:
+    from asha_nas.plan import make_plan  # noqa: PLC0415
+
+    plan = make_plan(spec, store, spec.engine.workers or 1)
+    if as_json:
+        print_json({"name": spec.name, "plan": plan, "spec": spec.model_dump()})
+        return
+    out.print(f"[bold]{spec.name}[/]: {_described(spec)}\n")
+    rows = [[rung.rung, rung.stop, rung.jobs, rung.epochs] for rung in plan.rungs]
+    rows.append(["all", None, plan.jobs, plan.epochs])
+    columns = ["rung", "to epoch", "jobs", "epochs trained"]
+    out.print(table(columns, rows, right=tuple(columns)))
+    if plan.epochs:
+        out.print(f"\ntraining all {plan.rungs[0].jobs} fully takes {plan.full_epochs} epochs, {plan.full_epochs / plan.epochs:.1f} times as many")
+    if plan.hours is None:
+        out.print(f"time: {plan.seconds_source}")
+    else:
+        out.print(
+            f"time: about {duration(plan.hours * 3600)} with {plan.workers} worker{'s' * (plan.workers > 1)}"
+            f" ({plan.seconds_per_epoch:.2g} s an epoch: {plan.seconds_source})"
+        )
+    if plan.disk_bytes is not None:
+        out.print(f"disk: about {size(plan.disk_bytes)} of checkpoints")
+    for warning in plan.warnings:
+        out.print(f"note: {warning}", style="yellow")
+
+
+def _free_name(store: Store, stem: str) -> str:
+    taken = {study.name for study in store.studies()}
+    number = 1
+    while (name := stem if number == 1 else f"{stem}-{number}") in taken:
+        number += 1
+    return name
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` options as values: JSON where it is JSON, else text."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{pair!r} must be KEY=VALUE", param_hint="--recipe")
+        try:
+            settings[key] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[key] = value
+    return settings

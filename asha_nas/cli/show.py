@@ -1,0 +1,211 @@
+"""Commands that read: ls, show, best, explain."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from asha_nas.analysis import History, TrialRecord, evaluation
+from asha_nas.analysis import explain as explain_trial
+from asha_nas.cli.options import DrawOption, JsonOption, NameArgument, StoreOption
+from asha_nas.cli.output import out, print_json, table
+from asha_nas.live import duration, ladder_table
+from asha_nas.store import Store, StudyRecord
+from asha_nas.study import FullTraining, PartialTraining, StudySpec
+
+
+def open_study(name: str, store: Store) -> tuple[StudyRecord, StudySpec, History]:
+    """A study and its folded log."""
+    record = store.study(name)
+    spec = StudySpec.model_validate_json(record.spec)
+    return record, spec, History.of(spec, store.rows(record))
+
+
+def state_of(record: StudyRecord, history: History, store: Store) -> str:
+    """In a word: is it running, over, or waiting to be resumed?"""
+    if store.is_leased(record):
+        return "running"
+    return {"open": "killed", "new": "new"}.get(history.state, history.state)
+
+
+def ls(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
+    """List the studies of the store."""
+    store = Store(store_url)
+    rows = [_listed(store, record) for record in store.studies()]
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        out.print("No studies yet. Start one: [bold]asha-nas asha[/]")
+    else:
+        columns = ["name", "state", "scheduler", "problem", "trials", "epochs", "best", "created"]
+        out.print(table(columns, [[row[c] for c in columns] for row in rows], right=("trials", "epochs", "best")))
+
+
+def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
+    _, spec, history = open_study(record.name, store)
+    best = history.incumbents[-1] if history.incumbents else None
+    data = getattr(spec.problem, "data", None)
+    return {
+        "name": record.name,
+        "state": state_of(record, history, store),
+        "scheduler": spec.scheduler.kind,
+        "problem": f"{spec.problem.kind} on {data}" if data else spec.problem.kind,
+        "trials": len(history.trials),
+        "epochs": history.cost().epochs,
+        "best": None if best is None else round(history.value(best.loss) or 0.0, 4),
+        "created": datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "minutes"),
+    }
+
+
+def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Show a study: its rungs, best trials, cost and failures."""
+    store = Store(store_url)
+    record, spec, history = open_study(name, store)
+    cost = history.cost()
+    if as_json:
+        print_json(
+            {
+                "name": name, "state": state_of(record, history, store), "spec": json.loads(record.spec),
+                "provenance": json.loads(record.provenance), "rungs": history.rungs(), "cost": cost,
+                "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
+                "trials": [_trial(history, trial) for trial in history.trials.values()],
+            }
+        )  # fmt: skip
+        return
+    out.print(f"[bold]{name}[/]: {state_of(record, history, store)}, {len(history.trials)} trials, seed {spec.seed}\n")
+    out.print(ladder_table(history))
+    out.print()
+    out.print(_leaders(history))
+    print_cost(history)
+    failures = [job for job in history.jobs.values() if job.failure or job.retries]
+    for job in failures[:5]:
+        last = job.failure or job.retries[-1]
+        fate = "gave no result" if job.failure else "repeated"
+        out.print(f"trial {job.trial}, rung {job.rung}: {last.kind}, {fate}: {last.reason}", style="yellow", markup=False)
+    if len(failures) > 5:
+        out.print(f"… and {len(failures) - 5} more jobs with failures (asha-nas show {name} --json)")
+    if isinstance(spec.problem, FullTraining):
+        out.print(f"test error: {evaluation(history) or 'no seed has finished yet'}")
+    made = json.loads(record.provenance)
+    out.print(f"made with asha-nas {made['asha-nas']} (source {made['source']}), torch {made['torch']}", style="dim")
+
+
+def _leaders(history: History) -> Any:
+    ended = sorted(
+        (job for job in history.jobs.values() if job.loss is not None), key=lambda job: (job.loss, -job.stop, job.trial)
+    )
+    first = {}
+    for job in ended:
+        first.setdefault(job.trial, job)
+    rows = [
+        [job.trial, job.stop, history.shown(job.loss), _config_text(history.trial(job.trial))]
+        for job in list(first.values())[:5]
+    ]
+    metric = history.spec.problem.metric
+    return table(["trial", "epochs", metric, "configuration"], rows, right=("trial", "epochs", metric))
+
+
+def _config_text(trial: TrialRecord) -> str:
+    config = dict(trial.config)
+    return str(config["genotype"]) if set(config) == {"genotype"} else json.dumps(config)
+
+
+def _trial(history: History, trial: TrialRecord) -> dict[str, Any]:
+    jobs = [
+        {
+            "job": job.number, "rung": job.rung, "start": job.start, "stop": job.stop, "state": job.state,
+            "value": history.value(job.loss), "failure": job.failure, "retries": job.retries,
+            "metrics": job.metrics, "seconds": sum(job.seconds.values()),
+        }
+        for job in trial.jobs
+    ]  # fmt: skip
+    return {"trial": trial.number, "config": dict(trial.config), "identity": trial.identity, "jobs": jobs}
+
+
+def print_cost(history: History) -> None:
+    """One line: what was spent, beside training everything fully."""
+    cost = history.cost()
+    if not cost.epochs:
+        return
+    out.print(
+        f"cost: {cost.epochs} epochs, {duration(cost.trial_seconds)} of training in {duration(cost.wall_seconds)};"
+        f" training all {cost.trials} trials to {history.ladder[-1]} epochs takes {cost.full_epochs} epochs"
+        f" ({cost.full_epochs / cost.epochs:.1f} times as many)"
+    )
+
+
+def best(
+    name: NameArgument, draw: DrawOption = None, store_url: StoreOption = None, as_json: JsonOption = False
+) -> None:
+    """Show the best trial of a study, and draw its cell."""
+    _, spec, history = open_study(name, Store(store_url))
+    if as_json:
+        print_best_json(spec, history, draw)
+        return
+    print_best(history)
+    if draw is not None:
+        draw_cell(spec, history.trial(history.best.trial), draw)
+        out.print(f"drawn in {draw}")
+
+
+def print_best_json(spec: StudySpec, history: History, draw: Path | None) -> None:
+    """The best trial for programs."""
+    job = history.best
+    trial = history.trial(job.trial)
+    if draw is not None:
+        draw_cell(spec, trial, draw)
+    print_json(
+        {
+            "study": spec.name, "trial": trial.number, "epochs": job.stop, "config": dict(trial.config),
+            "identity": trial.identity, spec.problem.metric: history.value(job.loss),
+            "metrics": job.metrics.get(job.stop, {}),
+            "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
+            "drawing": None if draw is None else str(draw),
+        }
+    )  # fmt: skip
+
+
+def print_best(history: History) -> None:
+    """The best trial in words."""
+    job, metric = history.best, history.spec.problem.metric
+    out.print(
+        f"best: trial [bold]{job.trial}[/] with {metric} [bold green]{history.shown(job.loss)}[/] after {job.stop} epochs"
+    )
+    others = {k: v for k, v in job.metrics.get(job.stop, {}).items() if k != metric}
+    if others:
+        out.print("      " + ", ".join(f"{key} {value:,.4g}" for key, value in others.items()), style="dim")
+    out.print(_config_text(history.trial(job.trial)), soft_wrap=True, markup=False)
+
+
+def draw_cell(spec: StudySpec, trial: TrialRecord, path: Path) -> None:
+    """Draw the architecture of a trial."""
+    if not isinstance(spec.problem, PartialTraining | FullTraining):
+        raise typer.BadParameter("only architectures can be drawn", param_hint="--draw")
+    from spaces.darts_cell import parse_genotype  # noqa: PLC0415
+    from spaces.drawing import draw  # noqa: PLC0415 - matplotlib takes a while to import
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw(parse_genotype(trial.config["genotype"]).graphs(), path, title=f"{spec.name}: trial {trial.number}")
+
+
+def explain(
+    name: NameArgument,
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", help="Number of the trial.")],
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell why a trial was promoted, or was not."""
+    _, spec, history = open_study(name, Store(store_url))
+    visits = explain_trial(history, spec.scheduler, trial)
+    if as_json:
+        print_json({"study": name, "trial": trial, "rungs": visits})
+        return
+    out.print(f"[bold]trial {trial}[/] of {name}")
+    out.print(_config_text(history.trial(trial)), soft_wrap=True, markup=False, style="dim")
+    for visit in visits:
+        value = "" if visit.loss is None else f" {spec.problem.metric} {history.shown(visit.loss)}:"
+        out.print(f"rung {visit.rung} ({visit.epochs} epochs):{value} {visit.verdict}", soft_wrap=True, markup=False)

@@ -1,0 +1,138 @@
+"""The live view of a running study: its rungs, workers, incumbent, cost and time left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from asha_nas.analysis import History
+from asha_nas.store import Asked, Event, Listener, Told
+
+PLAIN_SECONDS = 5.0
+"""Without a terminal, how often at most a line of progress is printed."""
+
+
+class LiveView:
+    """Folds events as they are logged and draws itself when asked to, from another thread."""
+
+    def __init__(self, history: History, planned_epochs: int | None) -> None:
+        """Start from what is in the log already.
+
+        Args:
+            history: folded so far; owned by the view from now on.
+            planned_epochs: epochs the whole study will take, for the time left; ``None`` if unknown.
+        """
+        self._history = history
+        self._planned = planned_epochs
+        self._metric = history.spec.problem.metric
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._epochs_before = history.cost().epochs
+        self._sequence = max((job.told or job.asked for job in history.jobs.values()), default=0)
+
+    def take(self, event: Event) -> None:
+        """Fold in an event that has just been logged."""
+        with self._lock:
+            self._sequence += 1
+            self._history.add(event, self._sequence, time.time())
+
+    def __rich__(self) -> RenderableType:
+        with self._lock:
+            return Group(ladder_table(self._history), self._incumbent(), self._progress())
+
+    def line(self) -> str:
+        """The same in one line."""
+        with self._lock:
+            rungs = " ".join(f"{rung.epochs}:{rung.results}" for rung in self._history.rungs())
+            cost = self._history.cost()
+            best = self._history.shown(self._history.incumbents[-1].loss if self._history.incumbents else None)
+            return (
+                f"results by epochs {rungs} · best {self._metric} {best} · {cost.epochs} epochs trained"
+                f"{self._left(cost.epochs)}"
+            )
+
+    def _incumbent(self) -> Text:
+        if not self._history.incumbents:
+            return Text(" incumbent: none yet", style="dim")
+        best = self._history.incumbents[-1]
+        return Text.assemble(
+            " incumbent: ", (f"trial {best.trial}", "bold"), f" with {self._metric} ",
+            (self._history.shown(best.loss), "bold green"), f" after {best.stop} epochs",
+        )  # fmt: skip
+
+    def _progress(self) -> RenderableType:
+        cost = self._history.cost()
+        running = sum(job.state == "running" for job in self._history.jobs.values())
+        words = Text(
+            f" {running} running · {cost.epochs} epochs trained, {cost.full_epochs - cost.epochs} saved"
+            f" beside full training{self._left(cost.epochs)}"
+        )
+        if not self._planned:
+            return words
+        row = Table.grid(padding=(0, 1))
+        row.add_row(Text(" "), ProgressBar(total=self._planned, completed=cost.epochs, width=40), words)
+        return row
+
+    def _left(self, epochs: int) -> str:
+        done, took = epochs - self._epochs_before, time.monotonic() - self._began
+        if not self._planned or done < 3 or epochs >= self._planned:
+            return ""
+        return f" · about {duration((self._planned - epochs) * took / done)} left"
+
+
+def ladder_table(history: History) -> Table:
+    """The rung ladder, deepest rung on top, as one climbs it."""
+    rungs, metric = history.rungs(), history.spec.problem.metric
+    table = Table(title_justify="left", header_style="bold", box=None, padding=(0, 2))
+    for column in ("rung", "epochs", "running", "results", "failed", "promoted", f"best {metric}"):
+        table.add_column(column, justify="right")
+    table.add_column("", justify="left")
+    most = max((rung.results for rung in rungs), default=0) or 1
+    for rung in reversed(rungs):
+        bar = "█" * round(24 * rung.promoted / most) + "░" * round(24 * (rung.results - rung.promoted) / most)
+        table.add_row(
+            str(rung.rung), str(rung.epochs), str(rung.running or "·"), str(rung.results),
+            str(rung.failed + rung.diverged or "·"), str(rung.promoted or "·"),
+            history.shown(rung.best), Text(bar, style="cyan"),
+        )  # fmt: skip
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words a person reads at a glance."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+@contextmanager
+def shown(view: LiveView, console: Console) -> Iterator[Listener]:
+    """Show the view while the block runs; yields the listener that feeds it."""
+    if console.is_terminal:
+        with Live(view, console=console, refresh_per_second=4):
+            yield view.take
+        return
+    yield _printing(view, console)
+
+
+def _printing(view: LiveView, console: Console) -> Callable[[Event], None]:
+    last = [time.monotonic() - PLAIN_SECONDS]
+
+    def listen(event: Event) -> None:
+        view.take(event)
+        due = time.monotonic() - last[0] >= PLAIN_SECONDS
+        if due and isinstance(event, Asked | Told):
+            last[0] = time.monotonic()
+            console.print(view.line(), soft_wrap=True, highlight=False)
+
+    return listen

@@ -1,0 +1,113 @@
+"""Every scheduler core keeps the protocol's guarantees."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+
+from asha_nas.schedulers import (
+    ASHA,
+    DONE,
+    Outcome,
+    ProtocolError,
+    RandomSearch,
+    ladder,
+)
+from tests.contracts import scheduler as contract
+
+
+def sampler(rng):
+    return {"x": int(rng.integers(1000)), "y": float(rng.random())}
+
+
+def asha(rungs="geometric", promotion="capped", **bounds):
+    bounds = {"configs": None, **bounds}
+    return lambda: ASHA(sampler, 7, rungs=ladder(1, 20, 3, rungs), eta=3, promotion=promotion, **bounds)
+
+
+CORES = {
+    "asha-configs": asha(configs=17),
+    "asha-eager-configs": asha("released", "eager", configs=17),
+    "asha-epochs": asha("released", max_epochs=60),
+    "asha-eager-both": asha("geometric", "eager", configs=12, max_epochs=45),
+    "asha-unbounded": asha(),
+    "asha-one-rung": lambda: ASHA(sampler, 0, rungs=(5,), eta=2, configs=6),
+    "asha-eager-eta-2": lambda: ASHA(sampler, 0, rungs=(1, 2, 4, 8), eta=2, configs=12, promotion="eager"),
+    "random-configs": lambda: RandomSearch(sampler, 7, R=5, configs=9),
+    "random-epochs": lambda: RandomSearch(sampler, 7, R=5, configs=None, max_epochs=33),
+    "random-unbounded": lambda: RandomSearch(sampler, 7, R=5, configs=None),
+}
+
+
+@pytest.mark.parametrize("law", contract.LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("core", CORES)
+@settings(max_examples=15)
+@given(play=contract.plays())
+def test_contract(core, law, play):
+    law(CORES[core], play)
+
+
+@pytest.mark.parametrize("core", [name for name in CORES if "unbounded" not in name])
+@settings(max_examples=15)
+@given(play=contract.plays())
+def test_a_bounded_study_ends(core, play):
+    table = contract.Table(CORES[core](), play).finish()
+    assert table.answers[-1] == (DONE, 0)
+
+
+class _Leaky:
+    """A core with a defect of choice; the suite must find it."""
+
+    def __init__(self, defect):
+        self.defect = defect
+        self.core = ASHA(sampler, 7, rungs=(1, 3, 9), eta=3, configs=9)
+        self.waits = 0
+
+    def ask(self):
+        answer = self.core.ask()
+        if self.defect == "waits count" and answer is contract.WAIT:
+            self.waits += 1
+            if self.waits == 2:
+                return self.core._desk.hand_out(99, {}, 0, 0, 1)
+        if self.defect == "impatient" and answer is contract.WAIT:
+            return DONE
+        if self.defect == "never done" and answer is DONE:
+            return contract.WAIT
+        return answer
+
+    def tell(self, job, outcome):
+        if self.defect == "failures promoted" and outcome.loss is None:
+            outcome = Outcome(-1e9)
+        try:
+            self.core.tell(job, outcome)
+        except ProtocolError:
+            if self.defect != "told twice":
+                raise
+
+
+@pytest.mark.parametrize(
+    ("defect", "law"),
+    [
+        ("waits count", contract.waiting_changes_nothing),
+        ("impatient", contract.done_is_final),
+        ("never done", contract.wait_ends),
+        ("failures promoted", contract.a_trial_is_one_thread),
+        ("told twice", contract.told_once),
+    ],
+)
+def test_the_suite_finds_defects(defect, law):
+    ends = tuple((3 * i, contract.CRASHED if i % 3 == 0 else Outcome(float(i))) for i in range(9))
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        law(lambda: _Leaky(defect), contract.Play(4, ends))
+
+
+def test_a_core_with_hidden_state_is_found():
+    shared = itertools.count()
+
+    def make():
+        return ASHA(lambda rng: {"x": next(shared)}, 7, rungs=(1, 3), eta=3, configs=9)
+
+    play = contract.Play(2, ((0, Outcome(1.0)),))
+    for law in (contract.replaying_any_prefix_gives_the_same_core, contract.two_cores_share_nothing):
+        with pytest.raises(AssertionError):
+            law(make, play)

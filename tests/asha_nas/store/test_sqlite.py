@@ -1,0 +1,154 @@
+"""The store in an SQLite file: the suite of all stores, and what is SQLite's own."""
+
+import sqlite3
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from asha_nas.errors import StoreUnavailable
+from asha_nas.store import Store, database
+from asha_nas.store.schema import REVISION, metadata
+from tests.contracts.store import StoreContract, log
+from tests.contracts.store_processes import reported
+
+
+class TestSQLite(StoreContract):
+    @pytest.fixture
+    def url(self, tmp_path):
+        return f"sqlite:///{tmp_path / 'studies.db'}"
+
+
+def message(url):
+    with pytest.raises(StoreUnavailable) as caught:
+        Store(str(url))
+    text = str(caught.value)
+    assert "[SQL" not in text
+    assert "Traceback" not in text
+    assert len(text.splitlines()) == 2
+    return text
+
+
+def test_the_place_is_a_path_a_url_or_the_environment(tmp_path, monkeypatch):
+    new = tmp_path / "not" / "there" / "yet" / "a b.db"
+    Store(str(new)).close()
+    assert new.is_file()
+    Store(f"sqlite:///{tmp_path / 'url.db'}").close()
+    assert (tmp_path / "url.db").is_file()
+    monkeypatch.setenv(database.ENVIRONMENT, str(tmp_path / "environment.db"))
+    Store().close()
+    assert (tmp_path / "environment.db").is_file()
+    monkeypatch.delenv(database.ENVIRONMENT)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+    Store().close()
+    assert (tmp_path / "xdg" / "asha-nas" / "studies.db").is_file()
+
+
+@pytest.mark.parametrize("form", ["~/mine/studies.db", "sqlite:///~/mine/studies.db"])
+def test_a_tilde_is_the_home(tmp_path, monkeypatch, form):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Store(form).close()
+    assert (tmp_path / "mine" / "studies.db").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    text = message(tmp_path / "file" / "studies.db")
+    assert "Choose a place that exists and that you may write with --store or ASHA_NAS_STORE." in text
+    assert str(tmp_path / "file" / "studies.db") in text
+
+
+def test_a_folder_in_place_of_the_file(tmp_path):
+    assert "unable to open database file" in message(tmp_path)
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("These are my notes. " * 100)
+    assert "file is not a database" in message(path)
+    assert path.read_text() == "These are my notes. " * 100
+
+
+def test_a_database_that_may_not_be_written(tmp_path):
+    path = tmp_path / "studies.db"
+    sqlite3.connect(path).close()
+    assert "readonly database" in message(f"sqlite:///file:{path}?mode=ro&uri=true")
+
+
+@pytest.mark.parametrize("url", ["postgres://x", "nonsense://x", "sqlite+nonsense:///x.db", "://"])
+def test_a_url_that_names_no_database(url):
+    with pytest.raises(
+        StoreUnavailable, match=r"Give a URL such as sqlite:////path/studies\.db, or a path\."
+    ):
+        Store(url)
+
+
+def test_tables_of_a_newer_version(tmp_path):
+    path = tmp_path / "studies.db"
+    Store(str(path)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    text = message(path)
+    assert f"written by a newer asha-nas (tables 9999, known {REVISION})" in text
+    assert "Install that version, or use another store." in text
+
+
+def test_a_log_that_fails_says_so(tmp_path):
+    path = tmp_path / "studies.db"
+    store = Store(str(path))
+    study = store.create("nas", "{}", "{}")
+    lease = store.lease(study)
+    store.append(lease, reported(0))
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+        connection.commit()
+        with pytest.raises(StoreUnavailable, match="disk is full"):
+            store.append(lease, reported(1))
+        connection.execute("DROP TRIGGER full")
+        connection.commit()
+    connection.close()
+    store.append(lease, reported(2))
+    lease.release()
+    assert log(store, study) == [reported(0), reported(2)]
+    store.close()
+
+
+def test_the_migrations_make_the_schema(tmp_path):
+    store = Store(str(tmp_path / "studies.db"))
+    with store._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == REVISION
+        unique = sa.inspect(connection).get_unique_constraints("events")
+        assert [(rule["name"], rule["column_names"]) for rule in unique] == [
+            ("events_once", ["study", "key"])
+        ]
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    store.close()
+
+
+def test_an_up_to_date_store_opens_without_alembic(tmp_path, monkeypatch):
+    path = str(tmp_path / "studies.db")
+    Store(path).close()
+    monkeypatch.setitem(__import__("sys").modules, "alembic", None)
+    Store(path).close()
+
+
+def test_opening_again_keeps_everything(tmp_path):
+    path = str(tmp_path / "studies.db")
+    for _ in range(2):
+        store = Store(path)
+        if not store.studies():
+            study = store.create("nas", "{}", "{}")
+            lease = store.lease(study)
+            store.append(lease, reported(0))
+            lease.release()
+        assert log(store, store.study("nas")) == [reported(0)]
+        store.close()

@@ -1,0 +1,24 @@
+"""What all tests share: the suites in `tests.contracts`, Hypothesis without a stopwatch, and one Ray."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:  # pytest's importlib mode leaves sys.path alone
+    sys.path.insert(0, str(ROOT))
+pytest.register_assert_rewrite("tests.contracts")
+
+settings.register_profile("asha-nas", deadline=None, print_blob=True)
+settings.load_profile("asha-nas")
+
+
+@pytest.fixture(scope="session")
+def local_ray():
+    """A Ray of two CPUs without a dashboard, for all tests of the session."""
+    from cluster.connection import connected
+
+    with connected(cpus=2):
+        yield

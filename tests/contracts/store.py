@@ -1,0 +1,410 @@
+"""The suite every store passes: the guarantees of `asha_nas.store.log`, on whatever database `url` names.
+
+A test module subclasses `StoreContract` and gives the fixture `url`: an empty database of its own for
+each test, that other processes of this machine can open too. Nothing here knows which database it is.
+"""
+
+import math
+import threading
+import time
+
+import pytest
+
+from asha_nas.errors import LeaseLost, StudyExists, StudyLocked, StudyNotFound
+from asha_nas.store import (
+    Asked,
+    Closed,
+    Failed,
+    Opened,
+    Reported,
+    Store,
+    Told,
+)
+from asha_nas.store import lease as lease_module
+from tests.contracts import store_processes
+from tests.contracts.store_processes import kill, process, reported
+from trials.contract import Checkpoint, Failure
+
+CHECKPOINT = Checkpoint("epoch-00004.ckpt", 4, "ab" * 32, 12345)
+EVENTS = (
+    Opened(session=0, clock={"host": "köln", "pid": 17, "source": "0123"}),
+    Asked(job=0, trial=0, rung=0, start=0, stop=1, config={"lr": 1e-3, "op": "sep_conv_3x3"}, identity="d1"),
+    Asked(job=1, trial=1, rung=0, start=0, stop=1, config={}),
+    Asked(job=2, trial=0, rung=1, start=1, stop=4),
+    Reported(job=0, epoch=1, metrics={"loss": 0.1 + 0.2}, clock={"seconds": 1.25}),
+    Reported(job=1, epoch=1, metrics={"loss": math.nan, "accuracy": 0.5}),
+    Reported(job=1, epoch=2, metrics={}),
+    Reported(job=2, epoch=4, metrics={"loss": 5e-324}, checkpoint=CHECKPOINT, notes={"η": ["→", None, {"a": 1}]}),
+    Failed(job=2, attempt=0, failure=Failure("crashed", "Ошибка: 'quotes' \"and\"\nlines ☠")),
+    Told(job=0, loss=-0.0),
+    Told(job=1, loss=None, failure=Failure("diverged", "loss is not finite")),
+    Closed(session=0, reason="interrupted"),
+)  # fmt: skip
+ONE_OF_EACH = tuple({event.kind: event for event in EVENTS}.values())
+OTHERWISE = (
+    (Opened(session=0), None),  # all it says is in its clock
+    (
+        Asked(job=0, trial=0, rung=0, start=0, stop=1, config={"lr": 0.1}),
+        Asked(job=0, trial=0, rung=0, start=0, stop=1, config={"lr": 0.2}),
+    ),
+    (
+        Failed(job=0, attempt=0, failure=Failure("crashed", "a")),
+        Failed(job=0, attempt=0, failure=Failure("crashed", "b")),
+    ),
+    (Told(job=0, loss=1.0), Told(job=0, loss=math.nextafter(1.0, 2.0))),
+    (Closed(session=0, reason="done"), Closed(session=0, reason="time")),
+)
+
+
+def same(found, written):
+    """Equal, where NaN equals NaN."""
+    return repr(found) == repr(written)
+
+
+def log(store, study):
+    """The events of a study, after a check that they are numbered without gaps."""
+    rows = list(store.rows(study))
+    assert [row.sequence for row in rows] == list(range(len(rows)))
+    return [row.event for row in rows]
+
+
+class Clock:
+    """Stands in for the `time` module of the lease: hours pass when the test says so."""
+
+    def __init__(self):
+        self.ahead = 0.0
+
+    def time(self):
+        return time.time() + self.ahead
+
+
+class StoreContract:
+    @pytest.fixture
+    def url(self):
+        raise NotImplementedError("a subclass says which database")
+
+    @pytest.fixture
+    def store(self, url):
+        store = Store(url)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def other(self, url, store):
+        """A second driver: the same database through connections of its own."""
+        other = Store(url)
+        yield other
+        other.close()
+
+    @pytest.fixture
+    def study(self, store):
+        return store.create("nas-1", "{}", "{}")
+
+    @pytest.fixture
+    def lease(self, store, study):
+        lease = store.lease(study)
+        yield lease
+        lease.release()
+
+    @pytest.fixture
+    def clock(self, monkeypatch):
+        clock = Clock()
+        monkeypatch.setattr(lease_module, "time", clock)
+        return clock
+
+    # --- studies ---------------------------------------------------------------------------------------
+
+    def test_studies_are_found_by_name_oldest_first(self, store, other):
+        before = time.time()
+        records = [
+            store.create(name, f'{{"spec": "{name} η"}}', '{"python": "3"}') for name in ("b", "a", "c")
+        ]
+        assert [record.name for record in records] == ["b", "a", "c"]
+        assert before - 1 <= records[0].created <= time.time() + 1
+        assert other.studies() == records
+        assert other.study("a") == records[1]
+        assert records[1].spec == '{"spec": "a η"}'
+        assert records[1].provenance == '{"python": "3"}'
+
+    def test_a_name_is_taken_once(self, store, other, study):
+        with pytest.raises(StudyExists, match="'nas-1' exists already\nGo on with it: asha-nas resume nas-1"):
+            other.create("nas-1", '{"another": 1}', "{}")
+        assert store.studies() == [study]
+        assert other.create("nas-2", "{}", "{}").name == "nas-2"
+
+    def test_an_unknown_name_is_answered_with_the_nearest(self, store, study):
+        store.create("zebra", "{}", "{}")
+        with pytest.raises(StudyNotFound, match=r"unknown study 'nas-11'\nDid you mean 'nas-1'\?") as caught:
+            store.study("nas-11")
+        assert "nas-1, zebra" in str(caught.value)
+        assert "asha-nas ls" in str(caught.value)
+
+    def test_an_empty_store_has_no_study(self, store):
+        assert store.studies() == []
+        with pytest.raises(StudyNotFound, match=r"\(none\)"):
+            store.study("nas-1")
+
+    # --- the log ---------------------------------------------------------------------------------------
+
+    def test_every_event_comes_back_as_it_was(self, store, other, study, lease):
+        for event in EVENTS:
+            store.append(lease, event)
+        for reader in (store, other):
+            found = log(reader, study)
+            assert len(found) == len(EVENTS)
+            for back, event in zip(found, EVENTS, strict=True):
+                assert same(back, event)
+
+    def test_a_log_is_read_from_any_place_on(self, store, study, lease):
+        for event in EVENTS:
+            store.append(lease, event)
+        for after in range(-1, len(EVENTS) + 1):
+            rows = list(store.rows(study, after))
+            assert [row.sequence for row in rows] == list(range(after + 1, len(EVENTS)))
+            assert all(same(row.event, EVENTS[row.sequence]) for row in rows)
+
+    def test_rows_say_when_they_were_written(self, store, study, lease):
+        before = time.time()
+        for number in range(3):
+            store.append(lease, reported(number))
+        times = [row.time for row in store.rows(study)]
+        assert before - 1 <= times[0] <= times[1] <= times[2] <= time.time() + 1
+
+    def test_logs_are_apart(self, store, study, lease):
+        second = store.create("nas-2", "{}", "{}")
+        with_two = store.lease(second)
+        for number in range(5):
+            store.append(lease, reported(number, "a"))
+            store.append(with_two, reported(number, "b"))
+        with_two.release()
+        assert log(store, study) == [reported(number, "a") for number in range(5)]
+        assert log(store, second) == [reported(number, "b") for number in range(5)]
+
+    @pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: event.kind)
+    def test_writing_the_same_again_changes_nothing(self, store, study, lease, event):
+        store.append(lease, event)
+        store.append(lease, reported(99))
+        rows = repr(list(store.rows(study)))
+        store.append(lease, event)
+        assert repr(list(store.rows(study))) == rows
+        store.append(lease, reported(100))
+        assert log(store, study)[1:] == [reported(99), reported(100)]
+
+    def test_a_newer_report_takes_the_place_of_the_older(self, store, study, lease):
+        old = Reported(job=3, epoch=2, metrics={"loss": 1.0}, checkpoint=CHECKPOINT, clock={"seconds": 1.0})
+        new = Reported(job=3, epoch=2, metrics={"loss": 2.0}, clock={"seconds": 2.0})
+        for event in (reported(0), old, reported(1), new, reported(2)):
+            store.append(lease, event)
+        assert log(store, study) == [reported(0), new, reported(1), reported(2)]
+
+    @pytest.mark.parametrize(
+        ("event", "otherwise"), [pair for pair in OTHERWISE if pair[1]], ids=lambda e: e.kind
+    )
+    def test_nothing_else_is_ever_rewritten(self, store, study, lease, event, otherwise):
+        store.append(lease, event)
+        with pytest.raises(AssertionError, match="saying something else"):
+            store.append(lease, otherwise)
+        assert log(store, study) == [event]
+        store.append(lease, reported(9))
+        assert log(store, study) == [event, reported(9)]
+
+    def test_a_log_goes_on_where_it_stopped(self, url, store, study):
+        for session in range(3):
+            again = Store(url)
+            lease = again.lease(again.study("nas-1"))
+            for number in range(session * 2, session * 2 + 2):
+                again.append(lease, reported(number))
+            lease.release()
+            again.close()
+        assert log(store, study) == [reported(number) for number in range(6)]
+
+    def test_drivers_take_turns(self, store, other, study):
+        """Each of them remembers nothing of the log that the other has made longer since."""
+        for number in range(6):
+            driver = (store, other)[number % 2]
+            lease = driver.lease(study)
+            driver.append(lease, reported(number))
+            lease.release()
+        assert log(store, study) == [reported(number) for number in range(6)]
+
+    def test_a_reader_sees_each_event_once_it_is_written(self, store, other, study, lease):
+        seen = -1
+        for number in range(5):
+            store.append(lease, reported(number))
+            new = list(other.rows(study, seen))
+            assert [row.event for row in new] == [reported(number)]
+            seen = new[-1].sequence
+
+    # --- the lease -------------------------------------------------------------------------------------
+
+    def test_a_study_has_one_driver(self, store, other, study, lease):
+        for driver in (store, other):
+            with pytest.raises(StudyLocked, match="study 'nas-1' is being run by another driver") as caught:
+                driver.lease(study)
+            assert "Stop that driver first, or wait" in str(caught.value)
+        store.append(lease, reported(0))
+        assert log(store, study) == [reported(0)]
+
+    def test_other_studies_are_free(self, other, lease):
+        second = other.create("nas-2", "{}", "{}")
+        assert not other.is_leased(second)
+        other.lease(second).release()
+
+    def test_a_released_lease_is_free_and_writes_nothing(self, store, other, study):
+        lease = store.lease(study)
+        assert other.is_leased(study)
+        lease.release()
+        assert not other.is_leased(study)
+        with pytest.raises(LeaseLost):
+            store.append(lease, reported(0))
+        successor = other.lease(study)
+        lease.release()  # harmless, and does not take away the successor's
+        other.append(successor, reported(1))
+        successor.release()
+        assert log(store, study) == [reported(1)]
+
+    def test_a_lease_without_signs_of_life_is_taken_over(self, store, other, study, clock):
+        lease = store.lease(study)
+        store.append(lease, reported(0))
+        clock.ahead = lease_module.EXPIRE_SECONDS - 5
+        with pytest.raises(StudyLocked, match="last sign of life 5[0-9] s ago"):
+            other.lease(study)
+        clock.ahead = lease_module.EXPIRE_SECONDS + 5
+        assert not other.is_leased(study)
+        successor = other.lease(study)
+        assert other.is_leased(study)
+        with pytest.raises(LeaseLost, match="lost its study to another one"):
+            store.append(lease, reported(1))
+        other.append(successor, reported(2))
+        with pytest.raises(LeaseLost):
+            store.append(lease, reported(0))  # not even what is there already
+        lease.release()
+        assert other.is_leased(study)
+        successor.release()
+        assert log(store, study) == [reported(0), reported(2)]
+
+    def test_a_driver_gives_signs_of_life_while_it_is_idle(self, store, other, study, clock, monkeypatch):
+        monkeypatch.setattr(lease_module, "RENEW_SECONDS", 0.01)
+        lease = store.lease(study)
+        clock.ahead = 10 * lease_module.EXPIRE_SECONDS
+        while not other.is_leased(study):  # the renewal in the background ends this
+            threading.Event().wait(0.01)
+        with pytest.raises(StudyLocked):
+            other.lease(study)
+        lease.release()
+
+    def test_writing_is_a_sign_of_life(self, store, other, study, clock):
+        lease = store.lease(study)
+        for number in range(4):
+            clock.ahead += lease_module.EXPIRE_SECONDS * 0.7
+            store.append(lease, reported(number))
+        assert other.is_leased(study)
+        lease.release()
+
+    def test_of_many_that_want_a_lapsed_lease_one_gets_it(self, url, store, study, clock):
+        old = store.lease(study)
+        clock.ahead = 10 * lease_module.EXPIRE_SECONDS
+        stores = [Store(url) for _ in range(6)]
+        start, results = threading.Barrier(len(stores)), []
+
+        def try_to_take(mine):
+            start.wait()
+            try:
+                results.append(mine.lease(study))
+            except StudyLocked as error:
+                results.append(error)
+
+        threads = [threading.Thread(target=try_to_take, args=(mine,)) for mine in stores]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        winners = [result for result in results if not isinstance(result, StudyLocked)]
+        assert (len(results), len(winners)) == (6, 1)
+        winners[0].release()
+        old.release()
+        for mine in stores:
+            mine.close()
+
+    # --- processes -------------------------------------------------------------------------------------
+
+    def test_a_driver_in_another_process_is_refused_and_refuses(self, url, store, study):
+        lease = store.lease(study)
+        with process(store_processes.hold, url, "nas-1") as (_, pipe):
+            assert pipe.recv().startswith("StudyLocked: study 'nas-1' is being run by another driver (pid ")
+        lease.release()
+        with process(store_processes.hold, url, "nas-1") as (child, pipe):
+            assert pipe.recv() == "held"
+            with pytest.raises(StudyLocked, match=f"pid {child.pid} on "):
+                store.lease(study)
+            pipe.send("let go")
+            child.join()
+            store.lease(study).release()
+
+    @pytest.mark.kill
+    def test_the_lease_of_a_killed_driver_is_free_at_once(self, url, store, study):
+        with process(store_processes.hold, url, "nas-1") as (child, pipe):
+            assert pipe.recv() == "held"
+            assert store.is_leased(study)
+            kill(child)  # a zombie now: nobody has waited for it yet
+            assert not store.is_leased(study)
+            store.lease(study).release()
+
+    @pytest.mark.kill
+    def test_a_writer_killed_amid_its_writing_leaves_whole_events(self, url, store, study):
+        with process(store_processes.write, url, "nas-1", 0) as (child, pipe):
+            assert pipe.recv() == "ready"
+            pipe.send("go")
+            while (acknowledged := pipe.recv()) < 40:
+                pass
+            kill(child)
+            try:
+                while pipe.poll():
+                    acknowledged = pipe.recv()
+            except EOFError:
+                pass
+            events = log(store, study)
+            # The one after the last acknowledged may have been written, or not.
+            assert len(events) in (acknowledged + 1, acknowledged + 2)
+            assert events == [reported(number, "1") for number in range(len(events))]
+            lease = store.lease(study)
+            store.append(lease, reported(len(events), "1"))
+            lease.release()
+        assert log(store, study) == [reported(number, "1") for number in range(len(events) + 1)]
+
+    def test_writers_in_four_processes_lose_nothing(self, url, store):
+        names = [f"nas-{letter}" for letter in "abcd"]
+        studies = [store.create(name, "{}", "{}") for name in names]
+        with (
+            process(store_processes.write, url, names[0], 60) as (_, a),
+            process(store_processes.write, url, names[1], 60) as (_, b),
+            process(store_processes.write, url, names[2], 60) as (_, c),
+            process(store_processes.write, url, names[3], 60) as (_, d),
+        ):
+            pipes = (a, b, c, d)
+            assert [pipe.recv() for pipe in pipes] == ["ready"] * 4
+            for pipe in pipes:
+                pipe.send("go")
+            for number in range(60):
+                assert [pipe.recv() for pipe in pipes] == [number] * 4
+                if number % 20 == 0:
+                    assert all(len(log(store, study)) > number for study in studies)  # read meanwhile
+        for study, letter in zip(studies, "abcd", strict=True):
+            assert log(store, study) == [reported(number, letter) for number in range(60)]
+
+    def test_a_store_opened_by_many_at_once_for_the_first_time(self, url):
+        with (
+            process(store_processes.create, url, "a") as (_, a),
+            process(store_processes.create, url, "b") as (_, b),
+            process(store_processes.create, url, "c") as (_, c),
+            process(store_processes.create, url, "c") as (_, d),
+        ):
+            pipes = (a, b, c, d)
+            assert [pipe.recv() for pipe in pipes] == ["ready"] * 4
+            for pipe in pipes:
+                pipe.send("go")
+            answers = sorted(pipe.recv().partition(":")[0] for pipe in pipes)
+        assert answers == ["StudyExists", "created", "created", "created"]
+        store = Store(url)
+        assert sorted(study.name for study in store.studies()) == ["a", "b", "c"]
+        store.close()

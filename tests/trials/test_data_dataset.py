@@ -1,0 +1,100 @@
+"""Splits are stratified, fixed, and made of the training set alone; ``digits`` is what it says."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+from spaces.errors import InvalidValue
+from trials.data import digits, load, load_on
+from trials.data.dataset import stratify
+
+
+def _rows(part):
+    return {bytes(image) + bytes([label]) for image, label in zip(part.images.numpy(), part.labels.numpy(), strict=True)}
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=200), st.floats(0, 1), st.integers(0, 9))
+def test_stratify_partitions_each_class(labels, fraction, seed):
+    labels = np.array(labels)
+    rest, taken = stratify(labels, fraction, seed)
+    assert sorted([*rest, *taken]) == list(range(len(labels)))
+    for label in np.unique(labels):
+        members = np.sum(labels == label)
+        assert np.sum(labels[taken] == label) == round(fraction * members)
+
+
+def test_stratify_depends_on_its_seed():
+    labels = np.zeros(100, dtype=np.int64)
+    assert np.array_equal(stratify(labels, 0.5, 1)[0], stratify(labels, 0.5, 1)[0])
+    assert not np.array_equal(stratify(labels, 0.5, 1)[0], stratify(labels, 0.5, 2)[0])
+
+
+def test_digits_parts():
+    data = load("digits", test=True)
+    assert (len(data.train), len(data.valid), len(data.test)) == (1151, 287, 359)
+    assert (data.classes, data.channels, data.name) == (10, 1, "digits")
+    for part in (data.train, data.valid, data.test):
+        assert part.images.dtype == torch.uint8
+        assert part.labels.dtype == torch.int64
+        assert part.images.shape == (len(part), 1, 8, 8)
+        assert np.bincount(part.labels).min() > 0.08 * len(part)
+
+
+def test_digits_pixels_are_scaled_exactly():
+    scaled = sorted(set(digits.read(test=False).images.ravel().tolist()))
+    assert scaled == [int(np.floor(255 * value / 16 + 0.5)) for value in range(17)]
+
+
+def test_digits_parts_are_disjoint_and_complete():
+    data = load("digits", test=True)
+    parts = [_rows(part) for part in (data.train, data.valid, data.test)]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == len(load_digits().target)
+
+
+def test_the_test_part_does_not_depend_on_the_validation_fraction():
+    assert _rows(load("digits", valid_fraction=0.5, test=True).test) == _rows(load("digits", test=True).test)
+    assert _rows(load("digits", valid_fraction=0.0).train) == _rows(load("digits").train) |
+    _rows(load("digits").valid)
+
+
+def test_test_set_only_when_asked_for():
+    assert load("digits").test is None
+
+
+def test_statistics_are_those_of_the_training_part():
+    data = load("digits")
+    values = data.train.images.double() / 255
+    assert data.mean[0] == pytest.approx(values.mean().item(), abs=1e-12)
+    assert data.std[0] == pytest.approx(values.std(correction=0).item(), abs=1e-12)
+
+
+def test_train_limit_is_stratified():
+    data = load("digits", train_limit=100, valid_fraction=0.2)
+    assert (len(data.train) + len(data.valid)) == pytest.approx(100, abs=5)
+    assert set(data.train.labels.tolist()) == set(range(10))
+    assert _rows(data.train).isdisjoint(_rows(data.valid))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"valid_fraction": 1.0}, "at least 0 and below 1"),
+        ({"valid_fraction": -0.1}, "at least 0 and below 1"),
+        ({"valid_fraction": 0.999}, "without training images"),
+        ({"train_limit": 0}, "at least 1"),
+        ({"train_limit": 1}, "train_limit = 1: leaves a class"),
+    ],
+)
+def test_bad_values(arguments, message):
+    with pytest.raises(InvalidValue, match=message):
+        load("digits", **arguments)
+
+
+def test_load_on_keeps_what_it_loaded():
+    device = torch.device("cpu")
+    first = load_on(device, "digits", valid_fraction=0.25)
+    assert load_on(device, "digits", valid_fraction=0.25) is first
+    assert load_on(device, "digits", valid_fraction=0.3) is not first

@@ -1,0 +1,20 @@
+"""Data sets: load one by name, see which there are, fetch or add one."""
+
+from trials.data.catalogue import Entry, add, data_folder, describe, get, load, load_on
+from trials.data.dataset import Dataset, Part
+from trials.data.errors import DataDamaged, DataMissing, DataNotFetched
+
+__all__ = [
+    "DataDamaged",
+    "DataMissing",
+    "DataNotFetched",
+    "Dataset",
+    "Entry",
+    "Part",
+    "add",
+    "data_folder",
+    "describe",
+    "get",
+    "load",
+    "load_on",
+]

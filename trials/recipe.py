@@ -1,0 +1,111 @@
+"""How a network is trained, apart from which network, on what data and for how long."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from spaces.errors import InvalidValue
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Settings of a training run.
+
+    The defaults are DARTS's for its evaluation network on CIFAR-10 (Liu et al., 2019, arXiv:1806.09055,
+    appendix A.2.1 and its released ``cnn/train.py``), which Li & Talwalkar (2019, arXiv:1902.07638) keep for
+    their ASHA baseline.
+
+    Raises:
+        InvalidValue: A value is out of the range that its field names.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    cells: int = 20
+    """Cells in the network, 1..100."""
+    channels: int = 36
+    """Channels of a node before the first reduction, 1..1024."""
+    batch_size: int = 96
+    """Images in a step, 2..65536."""
+    learning_rate: float = 0.025
+    """Step size in the first epoch, > 0."""
+    learning_rate_min: float = 0.0
+    """Step size that the cosine schedule ends in, 0 .. learning_rate."""
+    momentum: float = 0.9
+    """Of stochastic gradient descent, 0 <= m < 1."""
+    weight_decay: float = 3e-4
+    """L2 penalty on all parameters, >= 0."""
+    grad_clip: float = 5.0
+    """Greatest Euclidean norm of the gradient of all parameters together, > 0."""
+    auxiliary: bool = True
+    """Whether to train with the auxiliary head."""
+    auxiliary_weight: float = 0.4
+    """Weight of its loss, >= 0 (Zoph et al., 2018, arXiv:1707.07012, appendix A)."""
+    drop_path: float = 0.2
+    """Probability 0 <= p < 1 of dropping a path that the last epoch tends to; it grows linearly from 0."""
+    cutout: int = 16
+    """Side in pixels of the square cut out of each training image, >= 0; 0 for none."""
+    crop_padding: int = 4
+    """Pixels of zeros around a training image before a window is cropped from it, >= 0; 0 for none."""
+    flip: bool = True
+    """Whether to mirror training images left and right at random."""
+    label_smoothing: float = 0.0
+    """Share of the target given to all classes alike in training, 0 <= s < 1; DARTS has none on CIFAR-10."""
+    valid_fraction: float = 0.2
+    """Share of the training set kept for validation, 0 < f < 1. 0.2 is NAS-Bench-101's 40,000 and 10,000."""
+    train_limit: int | None = None
+    """Use only about this many images of the training set, >= 1, for a quick look; None for all."""
+    checkpoint_minutes: float = 5.0
+    """Minutes after which the next epoch's end is saved, >= 0, besides the end of each job."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of activations; parameters are always float32. ``bfloat16`` pays on GPUs only."""
+    threads: int = 1
+    """CPU threads of a trial, >= 1. Figures on a CPU may differ in the last digits with it."""
+
+    def __post_init__(self) -> None:
+        self._check("cells", 1, 100)
+        self._check("channels", 1, 1024)
+        self._check("batch_size", 2, 65536)
+        self._check("learning_rate", 0, above=True)
+        self._check("learning_rate_min", 0, self.learning_rate)
+        for name in ("momentum", "drop_path", "label_smoothing"):
+            self._check(name, 0, 1, below=True)
+        for name in ("weight_decay", "auxiliary_weight", "cutout", "crop_padding", "checkpoint_minutes"):
+            self._check(name, 0)
+        self._check("grad_clip", 0, above=True)
+        self._check("valid_fraction", 0, 1, above=True, below=True)
+        self._check("threads", 1)
+        if self.train_limit is not None:
+            self._check("train_limit", 1)
+        if self.precision not in {"float32", "bfloat16"}:
+            raise InvalidValue("precision", self.precision, "must be 'float32' or 'bfloat16'")
+
+    def _check(
+        self, name: str, least: float, most: float = math.inf, *, above: bool = False, below: bool = False
+    ) -> None:
+        value = getattr(self, name)
+        inside = (value > least if above else value >= least) and (value < most if below else value <= most)
+        if not (inside and math.isfinite(value)):
+            lower = f"{'above' if above else 'at least'} {least:g}"
+            upper = "" if most == math.inf else f" and {'below' if below else 'at most'} {most:g}"
+            raise InvalidValue(name, value, f"must be {lower}{upper}")
+
+
+RECIPES: dict[str, Recipe] = {
+    "cifar10": Recipe(),
+    # Small enough for about half a second an epoch on one core. Mirrored digits are not digits, and cutout or
+    # an auxiliary head on 8×8 images cost more than they bring in a few epochs.
+    "digits": Recipe(
+        cells=3,
+        channels=4,
+        batch_size=32,
+        auxiliary=False,
+        drop_path=0.0,
+        cutout=0,
+        crop_padding=1,
+        flip=False,
+    ),
+}
+"""The recipe of each data set unless a study says otherwise."""

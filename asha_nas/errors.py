@@ -13,8 +13,10 @@
     ├── TrialNotFound             the study has no such trial
     ├── NoResult                  nothing has finished yet
     ├── PackagesOverwritten       another distribution took one of our package names
-    ├── DataError                 trials.data: DataMissing, DataDamaged
-    └── CheckpointError           trials.checkpoint: CheckpointMissing, CheckpointDamaged
+    ├── ClusterUnreachable        cluster.connection: no Ray answers at the address
+    ├── DataMissing, DataDamaged  trials.data: a data set is not there, or not whole
+    └── CheckpointMissing, CheckpointDamaged, CheckpointNotWritten
+                                  trials.checkpoint: recorded as the failure of a job
     TrialFailure                  trials.contract: recorded, retried by policy, never fatal for a study
     ├── Diverged
     └── OutOfMemory

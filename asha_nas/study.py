@@ -286,7 +286,7 @@ _KINDS = {"darts-cnn", "evaluate", "objective", "asha", "random"}
 
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """The keys known at a place in the spec."""
-    by_kind = {"darts-cnn": PartialTraining, "evaluate": FullTraining, "objective": Objective, "asha": Asha,
+    by_kind: dict[str, type[BaseModel]] = {"darts-cnn": PartialTraining, "evaluate": FullTraining, "objective": Objective, "asha": Asha,
                "random": Random, "engine": Workers, "retries": Retries}  # fmt: skip
     found = next((by_kind[part] for part in reversed(location) if part in by_kind), model)
     return list(found.model_fields)

@@ -6,12 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import ConfigSpace
 import numpy as np
-from ConfigSpace import Categorical, ConfigurationSpace, Constant, Float, Integer, OrdinalHyperparameter
+from ConfigSpace import (
+    CategoricalHyperparameter,
+    ConfigurationSpace,
+    Constant,
+    OrdinalHyperparameter,
+    UniformFloatHyperparameter,
+    UniformIntegerHyperparameter,
+)
+from ConfigSpace.exceptions import IllegalValueError
 from ConfigSpace.hyperparameters import Hyperparameter
 
 from spaces.errors import InvalidValue
+
+AnyHyperparameter = Hyperparameter[Any, Any]
 
 RULE = "must be {range = [low, high], log = true|false}, {choices = [...]}, {ordered = [...]} or {constant = value}"
 
@@ -51,22 +60,36 @@ def sample(space: ConfigurationSpace, rng: np.random.Generator) -> dict[str, Any
     return {name: _plain(value) for name, value in dict(space.sample_configuration()).items()}
 
 
-def _hyperparameter(name: str, form: Any) -> Hyperparameter[Any]:
+def _hyperparameter(name: str, form: Any) -> AnyHyperparameter:
+    made = None
     try:
         match form:
-            case {"range": [int() as low, int() as high], **rest} if set(rest) <= {"log", "default"}:
-                return Integer(name, (low, high), **rest)
-            case {"range": [low, high], **rest} if set(rest) <= {"log", "default"}:
-                return Float(name, (float(low), float(high)), **rest)
-            case {"choices": [*items], **rest} if set(rest) <= {"default"}:
-                return Categorical(name, items, **rest)
-            case {"ordered": [*items]}:
-                return OrdinalHyperparameter(name, items)
-            case {"constant": value}:
-                return Constant(name, value)
-    except (ValueError, TypeError, ConfigSpace.exceptions.IllegalValueError) as error:
-        raise InvalidValue(f"space.{name}", form, str(error)) from None
-    raise InvalidValue(f"space.{name}", form, RULE)
+            case {"range": [low, high], **rest}:
+                made = _range(name, low, high, **_options(rest, "log", "default"))
+            case {"choices": [*items], **rest}:
+                made = CategoricalHyperparameter(name, items, **_options(rest, default="default_value"))
+            case {"ordered": [*items], **rest}:
+                made = OrdinalHyperparameter(name, items, **_options(rest))
+            case {"constant": value, **rest}:
+                made = Constant(name, value, **_options(rest))
+    except (ValueError, TypeError, IllegalValueError) as error:
+        raise InvalidValue(f"space.{name}", form, f"{error}; {RULE}") from None
+    if made is None:
+        raise InvalidValue(f"space.{name}", form, RULE)
+    return made
+
+
+def _range(name: str, low: float, high: float, *, log: bool = False, default: Any = None) -> AnyHyperparameter:
+    if isinstance(low, int) and isinstance(high, int):
+        return UniformIntegerHyperparameter(name, low, high, default, log)
+    return UniformFloatHyperparameter(name, float(low), float(high), default, log)
+
+
+def _options(given: Mapping[Any, Any], *known: str, **renamed: str) -> dict[str, Any]:
+    names = {**{name: name for name in known}, **renamed}
+    if unknown := [key for key in given if key not in names]:
+        raise ValueError(f"unknown {unknown[0]!r}")
+    return {names[key]: value for key, value in given.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -103,22 +103,29 @@ class Failure:
 
 def classify(error: BaseException) -> Failure:
     """Name what happened. Recognises PyTorch's out-of-memory errors without importing PyTorch."""
-    text = f"{type(error).__name__}: {error}".strip()
+    name = type(error).__name__
+    try:
+        text = f"{name}: {error}".removesuffix(": ")
+    except Exception:  # noqa: BLE001 - a trial's own exception may fail to describe itself
+        text = name
     if isinstance(error, TrialFailure):
         return Failure(error.kind, str(error) or type(error).__name__)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError":
         return Failure("out_of_memory", text)
     return Failure("crashed", text)
 
 
 def run(trial: Trial, task: Task) -> Iterator[Report]:
     """Start ``trial`` lazily, so that whatever it raises is raised by ``next``."""
-    yield from trial(task)
+    for report in trial(task):
+        if not isinstance(report, Report):
+            raise TypeError(f"a trial must yield Reports, not {report!r}")
+        yield report
 
 
 def step(reports: Iterator[Report]) -> Report | Failure | None:
     """The trial's next report, its failure, or ``None`` at its end. Never raises what the trial raises."""
     try:
         return next(reports, None)
-    except Exception as error:  # noqa: BLE001 - whatever a trial raises is a result, never fatal to a worker
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is a result, never fatal
         return classify(error)

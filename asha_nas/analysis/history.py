@@ -174,6 +174,11 @@ class History:
             raise NoResult("no job of this study has finished with a result yet\nSee: asha-nas show STUDY")
         return self.incumbents[-1]
 
+    @property
+    def best_trial(self) -> TrialRecord:
+        """The trial of the best job; NoResult if nothing has finished."""
+        return self.trials[self.best.trial]
+
     def value(self, loss: float | None) -> float | None:
         """The metric itself, from a loss (whose sign is turned where more is better)."""
         return -loss if loss is not None and self.spec.problem.mode == "max" else loss

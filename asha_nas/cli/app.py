@@ -53,7 +53,7 @@ def main() -> None:
     """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C."""
     try:
         check_packages()
-        app()
+        app(prog_name="asha-nas")
     except UserError as error:
         err.print(f"[bold red]asha-nas:[/] {_escaped(str(error))}", soft_wrap=True)
         sys.exit(2)

@@ -26,11 +26,11 @@ def list_(as_json: JsonOption = False) -> None:
     rows = [
         [
             entry.name, entry.state, entry.classes, "×".join(map(str, entry.shape)), f"{entry.train_images:,}",
-            f"{entry.test_images:,}", size(entry.bytes) if entry.bytes else None, entry.path, entry.licence,
+            f"{entry.test_images:,}", size(entry.bytes) if entry.bytes else None, entry.path,
         ]
         for entry in entries
     ]  # fmt: skip
-    columns = ["name", "state", "classes", "image", "train", "test", "size", "path", "terms"]
+    columns = ["name", "state", "classes", "image", "train", "test", "size", "path"]
     out.print(table(columns, rows, right=("classes", "train", "test", "size")))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import platformdirs
 import typer
 
+from asha_nas.analysis import evaluation as evaluated
 from asha_nas.cli import show
 from asha_nas.cli.options import (
     AddressOption,
@@ -88,7 +89,8 @@ def asha(
     values: dict[str, Any] = {
         "name": name or _free_name(store, f"asha-{data}"), "seed": seed, "checkpoints": checkpoints,
         "problem": {
-            "kind": SPACES[space], "data": data, "operations": operations, "recipe": _settings(recipe or []),
+            "kind": SPACES[space], "data": data, "operations": operations,
+            "recipe": {"threads": max(1, int(cpus_per_trial)), **_settings(recipe or [])},
         },
         "scheduler": {
             "kind": "asha", "r": r, "R": R, "eta": eta, "rungs": rungs, "promotion": promotion,
@@ -119,9 +121,17 @@ def resume(
     name: NameArgument, draw: DrawOption = None, store_url: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Go on with a study after a crash, a stop, or anything else."""
-    from asha_nas import api  # noqa: PLC0415
+    from asha_nas import api  # noqa: PLC0415 - imports PyTorch
 
-    _run(api.load(name, store=Store(store_url)), draw=draw, as_json=as_json)
+    study = api.load(name, store=Store(store_url))
+    if study.history().state == "done":
+        if as_json:
+            show.print_best_json(study.spec, study.history(), draw)
+        else:
+            out.print(f"{name} is done; nothing is left to do\n")
+            _print_end(study, "done", draw)
+        return
+    _run(study, draw=draw, as_json=as_json)
 
 
 def evaluate(
@@ -194,7 +204,7 @@ def _run(study: Any, *, draw: Path | None, as_json: bool) -> None:
         show.print_best_json(study.spec, study.history(), draw)
         return
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
-    out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}")
+    out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}", soft_wrap=True)
     out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]asha-nas resume {study.name}[/]\n")
     planned = None
     if not isinstance(spec.problem, Objective):
@@ -228,13 +238,13 @@ def _print_end(study: Any, reason: str, draw: Path | None) -> None:
         out.print(f"no job gave a result; see why: [bold]asha-nas show {name}[/]")
         raise typer.Exit(1)
     if isinstance(spec.problem, FullTraining):
-        out.print(f"test error: [bold]{show.evaluation(history)}[/]")
+        out.print(f"test error: [bold]{evaluated(history)}[/]")
         show.print_cost(history)
         return
     show.print_best(history)
     if isinstance(spec.problem, PartialTraining):
         path = draw or Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
-        show.draw_cell(spec, history.trial(history.best.trial), path)
+        show.draw_cell(spec, history.best_trial, path)
         out.print(f"its cells are drawn in {path}", soft_wrap=True)
     show.print_cost(history)
     out.print("\nnext:")
@@ -250,8 +260,8 @@ def _print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:
     if as_json:
         print_json({"name": spec.name, "plan": plan, "spec": spec.model_dump()})
         return
-    out.print(f"[bold]{spec.name}[/]: {_described(spec)}\n")
-    rows = [[rung.rung, rung.stop, rung.jobs, rung.epochs] for rung in plan.rungs]
+    out.print(f"[bold]{spec.name}[/]: {_described(spec)}\n", soft_wrap=True)
+    rows: list[list[Any]] = [[rung.rung, rung.stop, rung.jobs, rung.epochs] for rung in plan.rungs]
     rows.append(["all", None, plan.jobs, plan.epochs])
     columns = ["rung", "to epoch", "jobs", "epochs trained"]
     out.print(table(columns, rows, right=tuple(columns)))

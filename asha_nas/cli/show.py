@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asha_nas.analysis import History, TrialRecord, evaluation
+from asha_nas.analysis import History, JobRecord, TrialRecord, evaluation
 from asha_nas.analysis import explain as explain_trial
 from asha_nas.cli.options import DrawOption, JsonOption, NameArgument, StoreOption
 from asha_nas.cli.output import out, print_json, table
@@ -79,7 +79,8 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
     out.print(f"[bold]{name}[/]: {state_of(record, history, store)}, {len(history.trials)} trials, seed {spec.seed}\n")
     out.print(ladder_table(history))
     out.print()
-    out.print(_leaders(history))
+    if history.incumbents:
+        out.print(_leaders(history))
     print_cost(history)
     failures = [job for job in history.jobs.values() if job.failure or job.retries]
     for job in failures[:5]:
@@ -98,15 +99,20 @@ def _leaders(history: History) -> Any:
     ended = sorted(
         (job for job in history.jobs.values() if job.loss is not None), key=lambda job: (job.loss, -job.stop, job.trial)
     )
-    first = {}
+    first: dict[int, JobRecord] = {}
     for job in ended:
         first.setdefault(job.trial, job)
     rows = [
-        [job.trial, job.stop, history.shown(job.loss), _config_text(history.trial(job.trial))]
+        [job.trial, job.stop, history.shown(job.loss), _short(history.trial(job.trial))]
         for job in list(first.values())[:5]
     ]
     metric = history.spec.problem.metric
-    return table(["trial", "epochs", metric, "configuration"], rows, right=("trial", "epochs", metric))
+    named = "architecture" if history.best_trial.identity else "configuration"
+    return table(["trial", "epochs", metric, named], rows, right=("trial", "epochs", metric))
+
+
+def _short(trial: TrialRecord) -> str:
+    return trial.identity or json.dumps(dict(trial.config))
 
 
 def _config_text(trial: TrialRecord) -> str:
@@ -148,7 +154,7 @@ def best(
         return
     print_best(history)
     if draw is not None:
-        draw_cell(spec, history.trial(history.best.trial), draw)
+        draw_cell(spec, history.best_trial, draw)
         out.print(f"drawn in {draw}")
 
 

@@ -136,7 +136,7 @@ def payload(event: Event) -> str:
     fields = {
         f.name: value
         for f in dataclasses.fields(event)
-        if f.name != "clock" and (value := getattr(event, f.name)) not in (None, {})
+        if f.name != "clock" and (value := getattr(event, f.name)) != _default(f)
     }
     return to_json(fields)
 
@@ -155,9 +155,11 @@ def parse(kind: str, payload: str, clock: str) -> Event:
         fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
     if "failure" in fields:
         fields["failure"] = Failure(**fields["failure"])
-    if kind == "told":
-        fields.setdefault("loss", None)
     return KINDS[kind](**fields, clock=json.loads(clock))
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return {} if field.default_factory is dict else field.default
 
 
 def _plain(value: Any) -> Any:

@@ -78,11 +78,14 @@ class Lease:
         token = uuid.uuid4().hex
         me = Holder.me()
         row = {"token": token, "host": me.host, "pid": me.pid, "born": me.born, "renewed": time.time()}
-        try:
-            with engine.begin() as connection:
-                connection.execute(leases.insert().values(study=study, **row))
-        except IntegrityError:
-            cls._take_over(engine, study, name, row)
+        while True:
+            try:
+                with engine.begin() as connection:
+                    connection.execute(leases.insert().values(study=study, **row))
+                break
+            except IntegrityError:
+                if cls._take_over(engine, study, name, row):
+                    break
         return cls(engine, study, token)
 
     @staticmethod
@@ -92,9 +95,12 @@ class Lease:
         return gone or time.time() - found.renewed > EXPIRE_SECONDS
 
     @classmethod
-    def _take_over(cls, engine: Engine, study: int, name: str, row: dict[str, object]) -> None:
+    def _take_over(cls, engine: Engine, study: int, name: str, row: dict[str, object]) -> bool:
+        """Take a free lease; False when its holder has just released it, so that there is none."""
         with engine.begin() as connection:
-            found = connection.execute(sa.select(leases).where(leases.c.study == study)).one()
+            found = connection.execute(sa.select(leases).where(leases.c.study == study)).one_or_none()
+            if found is None:
+                return False
             # Compare and swap on the old token: of two that see a free lease, one gets it.
             swap = leases.update().where(leases.c.study == study, leases.c.token == found.token).values(**row)
             if not cls.is_free(found) or connection.execute(swap).rowcount != 1:
@@ -104,6 +110,7 @@ class Lease:
                     f" last sign of life {max(time.time() - found.renewed, 0):.0f} s ago)\n"
                     f"Stop that driver first, or wait: a lease is free {EXPIRE_SECONDS:.0f} s after the last sign."
                 )
+        return True
 
     def check(self, connection: Connection) -> None:
         """Prove within the caller's transaction that the lease is still ours.

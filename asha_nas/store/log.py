@@ -114,7 +114,9 @@ class Store:
             StudyLocked: another driver is.
         """
         with self._speaking_plainly():
-            return Lease.take(self._engine, study.id, study.name)
+            lease = Lease.take(self._engine, study.id, study.name)
+        self._next.pop(study.id, None)  # others may have written since we last did
+        return lease
 
     def is_leased(self, study: StudyRecord) -> bool:
         """True while some driver holds the study's lease and gives signs of life."""

@@ -7,6 +7,7 @@ each test, that other processes of this machine can open too. Nothing here knows
 import math
 import threading
 import time
+from pprint import pformat
 
 import pytest
 
@@ -34,7 +35,7 @@ EVENTS = (
     Reported(job=0, epoch=1, metrics={"loss": 0.1 + 0.2}, clock={"seconds": 1.25}),
     Reported(job=1, epoch=1, metrics={"loss": math.nan, "accuracy": 0.5}),
     Reported(job=1, epoch=2, metrics={}),
-    Reported(job=2, epoch=4, metrics={"loss": 5e-324}, checkpoint=CHECKPOINT, notes={"η": ["→", None, {"a": 1}]}),
+    Reported(job=2, epoch=4, metrics={"loss": 5e-324}, checkpoint=CHECKPOINT, notes={"η": ["→", None, {}]}),
     Failed(job=2, attempt=0, failure=Failure("crashed", "Ошибка: 'quotes' \"and\"\nlines ☠")),
     Told(job=0, loss=-0.0),
     Told(job=1, loss=None, failure=Failure("diverged", "loss is not finite")),
@@ -58,7 +59,7 @@ OTHERWISE = (
 
 def same(found, written):
     """Equal, where NaN equals NaN."""
-    return repr(found) == repr(written)
+    return pformat(found) == pformat(written)
 
 
 def log(store, study):
@@ -267,7 +268,7 @@ class StoreContract:
         lease = store.lease(study)
         store.append(lease, reported(0))
         clock.ahead = lease_module.EXPIRE_SECONDS - 5
-        with pytest.raises(StudyLocked, match="last sign of life 5[0-9] s ago"):
+        with pytest.raises(StudyLocked, match=r"last sign of life 5\d s ago"):
             other.lease(study)
         clock.ahead = lease_module.EXPIRE_SECONDS + 5
         assert not other.is_leased(study)
@@ -325,6 +326,17 @@ class StoreContract:
         old.release()
         for mine in stores:
             mine.close()
+
+    def test_a_lease_released_at_the_moment_it_is_wanted(self, store, other, study, monkeypatch):
+        lease = store.lease(study)
+        take_over = lease_module.Lease._take_over
+
+        def released_meanwhile(*args):
+            lease.release()
+            return take_over(*args)
+
+        monkeypatch.setattr(lease_module.Lease, "_take_over", released_meanwhile)
+        other.lease(study).release()
 
     # --- processes -------------------------------------------------------------------------------------
 

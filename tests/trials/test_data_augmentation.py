@@ -26,9 +26,7 @@ def test_crop_and_flip_equals_a_loop(padding, flip, channels):
     corners = torch.zeros(2, batch, dtype=torch.int64)
     if padding:
         corners = torch.randint(0, 2 * padding + 1, (2, batch, 1), generator=stream)[:, :, 0]
-    mirrored = (
-        torch.rand(batch, 1, generator=stream)[:, 0] < 0.5 if flip else torch.zeros(batch, dtype=torch.bool)
-    )
+    mirrored = torch.rand(batch, 1, generator=stream)[:, 0] < 0.5 if flip else torch.zeros(batch, dtype=torch.bool)
     for index in range(batch):
         padded = np.pad(images[index].numpy(), ((0, 0), (padding, padding), (padding, padding)))
         top, left = corners[:, index].tolist()
@@ -74,9 +72,7 @@ def test_normalisation():
     images = _images()
     mean, std = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
     result = Normalisation.of(mean, std, torch.device("cpu"))(images)
-    expected = (images.double() / 255 - torch.tensor(mean).double()[:, None, None]) / torch.tensor(std)[
-        :, None, None
-    ]
+    expected = (images.double() / 255 - torch.tensor(mean).double()[:, None, None]) / torch.tensor(std)[:, None, None]
     assert result.dtype == torch.float32
     torch.testing.assert_close(result.double(), expected, atol=1e-5, rtol=1e-5)
 

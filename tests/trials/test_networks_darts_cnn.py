@@ -76,8 +76,7 @@ def test_forward_equals_the_plain_reading_of_the_paper(seed, cells):
 def test_reductions_are_at_one_and_two_thirds():
     network = _network(cells=20, channels=2)
     strides = [
-        max(getattr(m, "stride", 1) if isinstance(m, nn.MaxPool2d) else 1 for m in c.modules())
-        for c in network.cells
+        max(getattr(m, "stride", 1) if isinstance(m, nn.MaxPool2d) else 1 for m in c.modules()) for c in network.cells
     ]
     assert [index for index, stride in enumerate(strides) if stride == 2] == [6, 13]
     assert network.auxiliary_after == 13
@@ -101,9 +100,7 @@ def test_auxiliary_head_is_for_training_only_and_optional():
 def test_auxiliary_head_pools_eight_by_eight_as_darts_does():
     head = AuxiliaryHead(3, 10).eval()
     maps = torch.rand(2, 3, 8, 8)
-    pooled = torch.stack(
-        [maps[:, :, r : r + 5, c : c + 5].mean(dim=(2, 3)) for r in (0, 3) for c in (0, 3)], dim=-1
-    )
+    pooled = torch.stack([maps[:, :, r : r + 5, c : c + 5].mean(dim=(2, 3)) for r in (0, 3) for c in (0, 3)], dim=-1)
     torch.testing.assert_close(head(maps), head(pooled.reshape(2, 3, 2, 2)))
 
 
@@ -151,9 +148,7 @@ def test_every_parameter_learns():
     network = _network("PC_DARTS_cifar")
     logits, auxiliary_logits = network(torch.randn(8, 3, 32, 32))
     (logits.square().sum() + auxiliary_logits.square().sum()).backward()
-    assert all(
-        parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in network.parameters()
-    )
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in network.parameters())
 
 
 def test_a_cell_of_nothing_but_none_still_classifies():

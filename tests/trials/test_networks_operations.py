@@ -36,9 +36,7 @@ def test_shapes(name, stride):
 @pytest.mark.parametrize("size", [(2, 2), (4, 4), (8, 8), (4, 8), (32, 32), (7, 5)])
 def test_depthwise_equals_the_plain_convolution(kernel, stride, dilation, size):
     ours = DepthwiseConv(4, kernel, stride, dilation).double()
-    plain = nn.Conv2d(
-        4, 4, kernel, stride, dilation * (kernel - 1) // 2, dilation, groups=4, bias=False
-    ).double()
+    plain = nn.Conv2d(4, 4, kernel, stride, dilation * (kernel - 1) // 2, dilation, groups=4, bias=False).double()
     plain.load_state_dict(ours.state_dict())
     x = torch.randn(3, 4, *size, dtype=torch.float64, requires_grad=True)
     twin = x.detach().clone().requires_grad_()

@@ -49,7 +49,7 @@ def test_out_of_range(name, value):
 
 def test_pydantic_reads_it_and_forbids_the_unknown():
     adapter = pydantic.TypeAdapter(Recipe)
-    assert adapter.validate_python({"cells": 8, "precision": "bfloat16"}) == Recipe(cells=8,
-    precision="bfloat16") assert adapter.validate_json(adapter.dump_json(RECIPES["digits"])) ==
-    RECIPES["digits"] with pytest.raises(pydantic.ValidationError, match="cels"):
+    assert adapter.validate_python({"cells": 8, "precision": "bfloat16"}) == Recipe(cells=8, precision="bfloat16")
+    assert adapter.validate_json(adapter.dump_json(RECIPES["digits"])) == RECIPES["digits"]
+    with pytest.raises(pydantic.ValidationError, match="cels"):
         adapter.validate_python({"cels": 8})

@@ -96,9 +96,7 @@ def _read_batch(path: Path, files: dict[str, bytes], name: str) -> Batch:
     ) as error:
         raise DataDamaged(path, f"{name} in it cannot be read ({error})") from error
     if images.shape != (len(labels), PIXELS) or images.dtype != np.uint8:
-        raise DataDamaged(
-            path, f"{name} in it has images of {images.dtype} {images.shape}, not uint8 (N, {PIXELS})"
-        )
+        raise DataDamaged(path, f"{name} in it has images of {images.dtype} {images.shape}, not uint8 (N, {PIXELS})")
     return images, labels
 
 

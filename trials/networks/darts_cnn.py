@@ -61,8 +61,7 @@ class Cell(nn.Module):
         edges = [edge for node in genotype.nodes for edge in node]
         self.sources = [edge.source for edge in edges]
         self.operations = nn.ModuleList(
-            build_operation(edge.operation, channels, 2 if reduction and edge.source < 2 else 1)
-            for edge in edges
+            build_operation(edge.operation, channels, 2 if reduction and edge.source < 2 else 1) for edge in edges
         )
         self.rectified = [reads_rectified(operation) for operation in self.operations]
         # DARTS drops every path but identities (a skip of stride 2 is not one).
@@ -83,9 +82,7 @@ class Cell(nn.Module):
             states.append(first + second)
         return torch.cat(states[2:], dim=1)
 
-    def _edge(
-        self, index: int, states: list[Tensor], positive: dict[int, Tensor], masks: Tensor | None
-    ) -> Tensor:
+    def _edge(self, index: int, states: list[Tensor], positive: dict[int, Tensor], masks: Tensor | None) -> Tensor:
         source = self.sources[index]
         if self.rectified[index]:
             if source not in positive:
@@ -215,9 +212,7 @@ class DartsCnn(nn.Module):
         logits: Tensor = self.classifier(output.mean(dim=(2, 3)))
         return logits, auxiliary_logits
 
-    def _path_masks(
-        self, images: Tensor, drop_path: float, generator: torch.Generator | None
-    ) -> Tensor | None:
+    def _path_masks(self, images: Tensor, drop_path: float, generator: torch.Generator | None) -> Tensor | None:
         """Factors 0 or 1 / (1 - p), (cells, 8, batch, 1, 1, 1): all in one draw and one transfer."""
         if not self.training or drop_path == 0.0:
             return None
@@ -225,7 +220,9 @@ class DartsCnn(nn.Module):
             raise InvalidValue("generator", generator, "drop_path > 0 needs a generator")
         keep = 1.0 - drop_path
         draws = torch.rand(len(self.cells), 2 * NODES, len(images), 1, 1, 1, generator=generator)
-        return (draws < keep).float().div_(keep).to(images.device, images.dtype, non_blocking=True)
+        kind = images.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else images.dtype
+        return (draws < keep).float().div_(keep).to(images.device, dtype, non_blocking=True)
 
 
 def count_parameters(network: nn.Module, auxiliary: bool = False) -> int:

@@ -1,9 +1,8 @@
 """The operations on the edges of a DARTS cell (Liu et al., 2019, arXiv:1806.09055, section 3.1).
 
 Every convolution of the paper is *ReLU, convolution, batch normalisation*. Here the first ReLU is not in the
-operation: up to five edges read the same state, so a cell rectifies each state once and hands it to all of
-    them.
-:func:`reads_rectified` says which operations expect that.
+operation: up to four edges read the same state, so a cell rectifies each state once and hands it to them
+all. :func:`reads_rectified` says which operations expect that.
 
 All take and give (batch, channels, height, width); with ``stride`` 2 height and width are halved and must be
 even.
@@ -85,22 +84,14 @@ def _split_quarters(x: Tensor) -> Tensor:
     """To (4 · batch, channels, height / 2, width / 2), by parity of row and column."""
     batch, channels, height, width = x.shape
     grid = x.permute(0, 2, 3, 1).reshape(batch, height // 2, 2, width // 2, 2, channels)
-    return (
-        grid.permute(2, 4, 0, 1, 3, 5)
-        .reshape(4 * batch, height // 2, width // 2, channels)
-        .permute(0, 3, 1, 2)
-    )
+    return grid.permute(2, 4, 0, 1, 3, 5).reshape(4 * batch, height // 2, width // 2, channels).permute(0, 3, 1, 2)
 
 
 def _join_quarters(x: Tensor) -> Tensor:
     """Undo :func:`_split_quarters`."""
     batch, channels, height, width = x.shape
     grid = x.permute(0, 2, 3, 1).reshape(2, 2, batch // 4, height, width, channels)
-    return (
-        grid.permute(2, 3, 0, 4, 1, 5)
-        .reshape(batch // 4, 2 * height, 2 * width, channels)
-        .permute(0, 3, 1, 2)
-    )
+    return grid.permute(2, 3, 0, 4, 1, 5).reshape(batch // 4, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
 
 
 class SeparableConv(nn.Module):

@@ -53,10 +53,9 @@ class RayTuneEngine:
         Raises:
             KeyboardInterrupt: a person pressed Ctrl-C; running jobs were told to stop.
         """
-        cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
-        gpus = None if not self.gpus_per_trial or self.workers is None else self.workers * self.gpus_per_trial
+        cpus, gpus = self._own_cpus_and_gpus()
         with (
-            connected(self.address, cpus=cpus, gpus=gpus and math.ceil(gpus), dashboard=self.dashboard) as url,
+            connected(self.address, cpus=cpus, gpus=gpus, dashboard=self.dashboard) as url,
             _scratch() as folder,
         ):
             if url:
@@ -78,10 +77,17 @@ class RayTuneEngine:
             if not searcher.done:
                 raise KeyboardInterrupt
 
+    def _own_cpus_and_gpus(self) -> tuple[int | None, int | None]:
+        """What a Ray of our own is to offer: just enough for the workers; everything if their number is open."""
+        if self.workers is None:
+            return None, None
+        gpus = math.ceil(self.workers * self.gpus_per_trial) if self.gpus_per_trial else None
+        return math.ceil(self.workers * self.cpus_per_trial), gpus
+
     def _room(self) -> int:
         if self.workers is not None:
             return self.workers
-        have = ray.cluster_resources()
+        have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         by_cpu = have.get("CPU", 0) / self.cpus_per_trial
         by_gpu = have.get("GPU", 0) / self.gpus_per_trial if self.gpus_per_trial else math.inf
         return max(1, int(min(by_cpu, by_gpu)))
@@ -90,7 +96,7 @@ class RayTuneEngine:
 def _trainable(trial: Trial) -> type[tune.Trainable]:
     """A Tune trainable that steps through ``trial``'s reports; failures are news too, so the actor lives on."""
 
-    class Job(tune.Trainable):  # type: ignore[misc]
+    class Job(tune.Trainable):
         _reports: Iterator[Report]
 
         def setup(self, config: Mapping[str, Any]) -> None:

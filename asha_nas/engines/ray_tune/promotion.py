@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ConfigSpace import ConfigurationSpace
 from ray.tune.search import Searcher
@@ -111,13 +111,13 @@ class PromotionASHA(Searcher):
         self._in_flight: dict[str, Job] = {}
         self._log: list[tuple[str, float | None, bool] | str] = []  # trial ids asked; (id, loss, diverged) told
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """The next job: the configuration, and our part under :data:`JOB_KEY`."""
         if self._max_concurrent is not None and len(self._in_flight) >= self._max_concurrent:
             return None
         answer = self._scheduler.ask()
         if isinstance(answer, Answer):
-            return Searcher.FINISHED if answer is DONE else None  # type: ignore[no-any-return]
+            return cast(dict[str, Any], Searcher.FINISHED) if answer is DONE else None
         self._log.append(trial_id)
         self._in_flight[trial_id] = answer
         ours = {

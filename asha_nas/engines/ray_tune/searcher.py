@@ -39,7 +39,7 @@ class SourceSearcher(Searcher):
         self.done = False
         self.error: BaseException | None = None
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """The next job as a Tune config, ``None`` to wait, FINISHED at the end."""
         if self.error is None and len(self._in_flight) >= self._room():
             return None
@@ -48,7 +48,7 @@ class SourceSearcher(Searcher):
             self._in_flight[trial_id] = answer
             return {TASK_KEY: answer.task}
         self.done = answer is DONE
-        return None if answer is WAIT else cast(str, Searcher.FINISHED)
+        return None if answer is WAIT else cast(dict[str, Any], Searcher.FINISHED)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """A report came."""
@@ -86,7 +86,7 @@ class SourceSearcher(Searcher):
         return None
 
 
-class StopOnError(tune.Stopper):  # type: ignore[misc]
+class StopOnError(tune.Stopper):
     """Ends Tune's run at once when the source has raised."""
 
     def __init__(self, searcher: SourceSearcher) -> None:

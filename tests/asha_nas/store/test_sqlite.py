@@ -97,22 +97,20 @@ def test_tables_of_a_newer_version(tmp_path):
     assert "Install that version, or use another store." in text
 
 
-def test_a_log_that_fails_says_so(tmp_path):
+def test_a_write_that_fails_says_so_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
     path = tmp_path / "studies.db"
     store = Store(str(path))
     study = store.create("nas", "{}", "{}")
     lease = store.lease(study)
     store.append(lease, reported(0))
-    with sqlite3.connect(path) as connection:
-        connection.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
-        )
-        connection.commit()
-        with pytest.raises(StoreUnavailable, match="disk is full"):
-            store.append(lease, reported(1))
-        connection.execute("DROP TRIGGER full")
-        connection.commit()
-    connection.close()
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="database is locked"):
+        store.append(lease, reported(1))
+    assert log(store, study) == [reported(0)]  # reading goes on
+    blocker.execute("ROLLBACK")
+    blocker.close()
     store.append(lease, reported(2))
     lease.release()
     assert log(store, study) == [reported(0), reported(2)]

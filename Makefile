@@ -1,0 +1,41 @@
+# make run    set everything up and run the main job
+# make test   run the tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+# PyTorch first and alone: with its version settled, nothing else pulls another build of it.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+run: $(READY)
+	$(BIN)/asha-nas asha --data digits -r 1 -R 16 --eta 4 --configs 64 --workers 2
+
+test: $(READY)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# make lint   check style, types and formatting
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# make bench  run the benchmarks, as far as their peers are installed
+bench: $(READY)
+	$(BIN)/python benchmarks/decisions.py
+	$(BIN)/python benchmarks/job_overhead.py
+	$(BIN)/python benchmarks/driver_memory.py
+
+# make clean  remove the environment and what tools left
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

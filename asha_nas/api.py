@@ -77,7 +77,7 @@ class Study:
         if objective == CALLABLE and self._function is None:
             raise SpecError(
                 f"study {self.name!r} runs a function that was given from Python\n"
-                "Go on with it from Python: asha_nas.load(name, objective=function).run()"
+                f"Go on with it from Python: asha_nas.load({self.name!r}, objective=function).run()"
             )
         problem = problems.build(self.spec, self._function)
         chosen = engine or make_engine(self.spec.engine, announce)

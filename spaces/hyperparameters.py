@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +39,7 @@ def from_plain(description: Mapping[str, Any]) -> ConfigurationSpace:
     """
     if isinstance(description.get("hyperparameters"), list):
         try:
-            return ConfigurationSpace.from_serialized_dict(dict(description))
+            return ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(description)))  # it empties what it reads
         except (KeyError, ValueError, TypeError) as error:
             raise InvalidValue("space", "…", f"ConfigSpace cannot read it: {error}") from None
     if not description:

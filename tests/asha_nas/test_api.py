@@ -1,0 +1,157 @@
+"""Studies from Python, and what analysis makes of their logs."""
+
+import math
+
+import pandas as pd
+import pytest
+from ConfigSpace import ConfigurationSpace
+
+import asha_nas
+from asha_nas.analysis import explain
+from asha_nas.errors import NoResult, SpecError, StudyExists, StudyNotFound, TrialNotFound
+from asha_nas.live import LiveView, ladder_table, shown
+from asha_nas.store import Store
+
+INLINE = asha_nas.Workers(kind="inline")
+SPACE = {"x": {"range": [0.0, 1.0]}}
+
+
+def parabola(task):
+    for epoch in range(task.start + 1, task.stop + 1):
+        yield {"loss": (task.config["x"] - 0.3) ** 2 + 1 / epoch, "other": epoch}
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(str(tmp_path / "studies.db"))
+    yield store
+    store.close()
+
+
+def make(store, objective=parabola, name="study", space=SPACE, **more):
+    scheduler = more.pop("scheduler", asha_nas.Asha(R=9, eta=3, configs=9))
+    return asha_nas.objective_study(name, objective, space, scheduler, engine=INLINE, store=store, **more)
+
+
+def test_run_and_read(store):
+    study = make(store)
+    assert study.run() == "done"
+    assert not study.is_running()
+
+    trials = study.trials()
+    assert len(trials) == 9
+    assert set(trials.columns) >= {"epochs", "rung", "state", "loss", "x"}
+    assert (trials["epochs"].value_counts().to_dict()) == {1: 6, 3: 2, 9: 1}
+
+    jobs = study.jobs()
+    assert list(jobs["state"].unique()) == ["done"] and len(jobs) == 9 + 3 + 1
+    assert jobs["asked_at"].dt.tz is not None
+
+    reports = study.reports()
+    assert len(reports) == 9 + 3 * 2 + 6
+    assert set(reports.columns) == {"trial", "job", "epoch", "seconds", "loss", "other"}
+
+    incumbents = study.incumbents()
+    assert incumbents["loss"].is_monotonic_decreasing
+    assert incumbents["loss"].iloc[-1] == study.best.loss == trials["loss"].min()
+    assert study.best_config["x"] == trials.loc[study.best.trial, "x"]
+
+
+def test_a_study_that_has_not_run_reads_as_empty(store):
+    study = make(store)
+    for frame in (study.trials(), study.jobs(), study.reports(), study.incumbents()):
+        assert isinstance(frame, pd.DataFrame) and frame.empty
+    with pytest.raises(NoResult):
+        _ = study.best
+    with pytest.raises(TrialNotFound, match="none yet"):
+        study.history().trial(0)
+
+
+def test_going_on_from_python(store):
+    calls = []
+
+    def fragile(task):
+        calls.append((task.trial, task.stop))
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        yield from parabola(task)
+
+    study = make(store, fragile)
+    assert study.run() == "interrupted"
+    with pytest.raises(SpecError, match=r"asha_nas\.load\('study', objective=function\)"):
+        asha_nas.load("study", store=store).run()
+    assert asha_nas.load("study", store=store, objective=parabola).run() == "done"
+    other = make(store, name="uninterrupted")
+    other.run()
+    assert study.jobs()["loss"].tolist() == other.jobs()["loss"].tolist()
+
+
+def test_names(store):
+    make(store)
+    with pytest.raises(StudyExists, match="asha-nas resume study"):
+        make(store)
+    with pytest.raises(StudyNotFound, match="Did you mean 'study'"):
+        asha_nas.load("studi", store=store)
+
+
+def test_a_configspace_and_a_maximum(store):
+    space = ConfigurationSpace({"x": (0.0, 1.0), "kind": ["a", "b"]}, seed=1)
+    study = make(store, lambda task: 1 - abs(task.config["x"] - 0.5), space=space, mode="max", metric="accuracy")
+    study.run()
+    best = study.best
+    assert study.history().value(best.loss) == 1 - abs(study.best_config["x"] - 0.5)
+    assert study.history().shown(best.loss) == f"{-best.loss:.4f}"
+    assert study.trials()["loss"].min() == best.loss
+
+
+def test_a_wrong_space_is_told_at_once(store):
+    with pytest.raises(asha_nas.errors.InvalidValue, match=r"space\.x"):
+        make(store, space={"x": {"rang": [0, 1]}})
+
+
+def test_explain_tells_every_fate(store):
+    def fates(task):
+        if task.trial == 1:
+            raise RuntimeError("no such luck")
+        return {"loss": math.nan if task.trial == 2 else task.trial}
+
+    study = make(store, fates, scheduler=asha_nas.Asha(R=3, eta=3, configs=7))
+    study.run()
+    history, scheduler = study.history(), study.spec.scheduler
+
+    def verdicts(trial):
+        return [visit.verdict for visit in explain(history, scheduler, trial)]
+
+    first, second = verdicts(0)
+    # Asked for when three results were there: those of trials 0, 2 (diverged, last) and 3. Trial 1 crashed.
+    assert first.startswith("went up as number 1 of 3 results there were then, of which 3/3 = 1 may go up")
+    assert second == "was trained to the end; it is number 1 of 2 at R"
+    assert verdicts(1) == ["never goes up: crashed: RuntimeError: no such luck"]
+    assert verdicts(2) == ["never goes up: diverged: loss = nan at epoch 1"]
+    assert verdicts(6) == ["has not gone up: number 5 of 6; 6/3 = 2 may go up"]
+
+
+def test_explain_a_late_comer(store):
+    """Trials get better and better, so each promotion is overtaken: the last is best and stays below."""
+    study = make(store, lambda task: -task.trial, scheduler=asha_nas.Asha(R=3, eta=3, configs=8))
+    study.run()
+    [visit] = explain(study.history(), study.spec.scheduler, 7)
+    assert (visit.rank, visit.results, visit.allowed, visit.promoted) == (1, 8, 2, 2)
+    assert "all 2 promotions are used, 2 of them by trials that are behind it now" in visit.verdict
+
+
+def test_the_live_view_of_a_log(store, capsys):
+    from rich.console import Console
+
+    study = make(store)
+    view = LiveView(study.history(), planned_epochs=21)
+    with shown(view, Console(force_terminal=False)) as listener:
+        study.run([listener])
+    assert "results by epochs 1:9 3:3 9:1" in view.line()
+    assert "results by epochs" in capsys.readouterr().out
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    with console.file:
+        console.print(view)
+    text = console.export_text()
+    assert "incumbent: trial" in text and "saved beside full training" in text
+    assert ladder_table(study.history()).row_count == 3

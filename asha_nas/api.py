@@ -81,7 +81,7 @@ class Study:
             )
         problem = problems.build(self.spec, self._function)
         chosen = engine or make_engine(self.spec.engine, announce)
-        return runner.run(self._record, self.spec, problem, self.store, chosen, self.folder, listeners)
+        return runner.run(self._record, self.spec, problem, self.store, chosen, folder=self.folder, listeners=listeners)
 
     def history(self) -> History:
         """Its log, folded."""
@@ -207,4 +207,3 @@ def make_engine(options: Workers, announce: Callable[[str], None] = lambda _url:
 def default_checkpoints() -> str:
     """The user's data folder for checkpoints."""
     return str(Path(platformdirs.user_data_dir("asha-nas")) / "checkpoints")
-

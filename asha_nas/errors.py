@@ -1,26 +1,28 @@
-"""Every error a person can meet, in one tree::
+"""Every error a person can meet, in one tree.
 
-    UserError                     exit code 2, one or two lines: value, rule, remedy
-    ├── InvalidValue              a value breaks a rule
-    ├── UnknownName               no such space, data set, ladder, …; offers the nearest name
-    ├── SpecError                 a study file or a set of options does not make a study
-    ├── StudyExists               the name is taken
-    ├── StudyNotFound             no study of that name in the store
-    ├── StudyLocked               another driver is running it
-    ├── LeaseLost                 another driver took the study over while this one ran
-    ├── StoreUnavailable          the store cannot be opened or written
-    ├── ReplayMismatch            this version would have decided otherwise than the log says
-    ├── TrialNotFound             the study has no such trial
-    ├── NoResult                  nothing has finished yet
-    ├── PackagesOverwritten       another distribution took one of our package names
-    ├── ClusterUnreachable        cluster.connection: no Ray answers at the address
-    ├── DataMissing, DataDamaged  trials.data: a data set is not there, or not whole
-    └── CheckpointMissing, CheckpointDamaged, CheckpointNotWritten
-                                  trials.checkpoint: recorded as the failure of a job
-    TrialFailure                  trials.contract: recorded, retried by policy, never fatal for a study
-    ├── Diverged
-    └── OutOfMemory
-    ProtocolError                 a scheduler used against its protocol: our defect, not a user's
+::
+
+UserError                     exit code 2, one or two lines: value, rule, remedy
+├── InvalidValue              a value breaks a rule
+├── UnknownName               no such space, data set, ladder, …; offers the nearest name
+├── SpecError                 a study file or a set of options does not make a study
+├── StudyExists               the name is taken
+├── StudyNotFound             no study of that name in the store
+├── StudyLocked               another driver is running it
+├── LeaseLost                 another driver took the study over while this one ran
+├── StoreUnavailable          the store cannot be opened or written
+├── ReplayMismatch            this version would have decided otherwise than the log says
+├── TrialNotFound             the study has no such trial
+├── NoResult                  nothing has finished yet
+├── PackagesOverwritten       another distribution took one of our package names
+├── ClusterUnreachable        cluster.connection: no Ray answers at the address
+├── DataMissing, DataDamaged  trials.data: a data set is not there, or not whole
+└── CheckpointMissing, CheckpointDamaged, CheckpointNotWritten
+trials.checkpoint: recorded as the failure of a job
+TrialFailure                  trials.contract: recorded, retried by policy, never fatal for a study
+├── Diverged
+└── OutOfMemory
+ProtocolError                 a scheduler used against its protocol: our defect, not a user's
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
         store: where seconds per epoch of earlier studies are looked up.
         workers: jobs at a time.
     """
-    problem = problems.build(spec, function=lambda _task: 0.0)
+    problems.build(spec)  # what is not installed, or makes no space, is told now
     seconds, source, measured_bytes = _experience(spec, store)
     limit = spec.scheduler.max_hours
     budget = None if limit is None or seconds is None else limit * 3600 * workers / seconds
@@ -78,7 +78,7 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
             f"max_hours = {limit}: cannot be planned, as nothing is known about the seconds an epoch takes\n"
             "Give --configs or --max-epochs, or run one small study first."
         )
-    jobs = list(_dry_run(spec, problem, budget))
+    jobs = list(_dry_run(spec, budget))
     ladder = spec.scheduler.ladder
     rungs = tuple(_rung(k, stop, [job for job in jobs if job.rung == k]) for k, stop in enumerate(ladder))
     epochs = sum(rung.epochs for rung in rungs)
@@ -93,7 +93,7 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     )  # fmt: skip
 
 
-def _dry_run(spec: StudySpec, problem: problems.Problem, budget: float | None) -> Iterator[Job]:
+def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
     """The jobs that one worker would be given."""
     core = problems.scheduler(spec, lambda _rng: {})
     rng = np.random.default_rng(spec.seed)
@@ -135,9 +135,7 @@ def _checkpoint_bytes(spec: StudySpec) -> int | None:
     sampler = problems.build(spec).sampler
     configs = [sampler(np.random.default_rng([spec.seed, trial])) for trial in range(5)]
     data, recipe = spec.problem.data, spec.problem.recipe
-    return round(
-        statistics.fmean(checkpoint_bytes(parse_genotype(c["genotype"]), data, recipe) for c in configs)
-    )
+    return round(statistics.fmean(checkpoint_bytes(parse_genotype(c["genotype"]), data, recipe) for c in configs))
 
 
 def _warnings(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> Iterator[str]:

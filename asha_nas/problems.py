@@ -64,9 +64,7 @@ def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
             sampler, spec.seed, rungs=options.ladder, eta=options.eta, configs=options.configs,
             max_epochs=options.max_epochs, promotion=options.promotion,
         )  # fmt: skip
-    return RandomSearch(
-        sampler, spec.seed, R=options.R, configs=options.configs, max_epochs=options.max_epochs
-    )
+    return RandomSearch(sampler, spec.seed, R=options.R, configs=options.configs, max_epochs=options.max_epochs)
 
 
 def identity(spec: StudySpec, config: Config) -> str | None:
@@ -100,6 +98,4 @@ def _objective(problem: Objective, function: objective.Function | None) -> Probl
     if not isinstance(described, ConfigurationSpace):
         raise InvalidValue("space", space, "must name a ConfigSpace.ConfigurationSpace")
     trial = objective.Objective(function or problem.objective, problem.metric)
-    return Problem(
-        lambda rng: hyperparameters.sample(described, rng), trial, problem.metric, problem.mode == "max"
-    )
+    return Problem(lambda rng: hyperparameters.sample(described, rng), trial, problem.metric, problem.mode == "max")

@@ -24,10 +24,21 @@ from asha_nas.problems import Problem, identity, scheduler
 from asha_nas.provenance import provenance
 from asha_nas.schedulers import DONE, WAIT, Answer, Job, Outcome
 from asha_nas.store import (
-    Asked, Closed, Event, Failed, Lease, Listener, Opened, Reported, Row, Store, StudyRecord, Told,
+    Asked,
+    Closed,
+    Event,
+    Failed,
+    Listener,
+    Opened,
+    Reported,
+    Row,
+    Store,
+    StudyRecord,
+    Told,
 )  # fmt: skip
 from asha_nas.study import StudySpec
 from trials.contract import Checkpoint, Failure, Report, Task
+
 
 @dataclass(slots=True)
 class _Running:
@@ -161,9 +172,7 @@ class Driver:
         if running is None:
             return
         if running.metrics is None:
-            failure = failure or Failure(
-                "crashed", f"the trial ended without a report of epoch {running.job.stop}"
-            )
+            failure = failure or Failure("crashed", f"the trial ended without a report of epoch {running.job.stop}")
             if running.failures.get(failure.kind, 0) < self._spec.retries.allowed(failure.kind):
                 event = Failed(job=running.job.number, attempt=running.attempt, failure=failure)
                 self._write(event)
@@ -221,6 +230,7 @@ def run(
     problem: Problem,
     store: Store,
     engine: Engine,
+    *,
     folder: str,
     listeners: Iterable[Listener] = (),
 ) -> str:
@@ -234,39 +244,27 @@ def run(
         ReplayMismatch: see :meth:`Driver.replay`.
         LeaseLost: another driver took over meanwhile.
     """
-    listeners = tuple(listeners)
     lease = store.lease(record)
-    try:
-        return _run_leased(record, spec, problem, store, engine, folder, listeners, lease)
-    finally:
-        lease.release()
+    listening = tuple(listeners)
 
-
-def _run_leased(
-    record: StudyRecord,
-    spec: StudySpec,
-    problem: Problem,
-    store: Store,
-    engine: Engine,
-    folder: str,
-    listeners: tuple[Listener, ...],
-    lease: Lease,
-) -> str:
     def write(event: Event) -> None:
         store.append(lease, event)
-        for listener in listeners:
+        for listener in listening:
             listener(event)
 
-    driver = Driver(spec, problem, write, folder)
-    driver.replay(store.rows(record))
-    write(Opened(session=driver.session, clock=_circumstances()))
     try:
-        engine.run(driver, problem.trial)
-        reason = "time" if driver.out_of_time else "done"
-    except KeyboardInterrupt:
-        reason = "interrupted"
-    write(Closed(session=driver.session, reason=reason))
-    return reason
+        driver = Driver(spec, problem, write, folder)
+        driver.replay(store.rows(record))
+        write(Opened(session=driver.session, clock=_circumstances()))
+        try:
+            engine.run(driver, problem.trial)
+            reason = "time" if driver.out_of_time else "done"
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        write(Closed(session=driver.session, reason=reason))
+        return reason
+    finally:
+        lease.release()
 
 
 def trial_seed(study_seed: int, trial: int) -> int:

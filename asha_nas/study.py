@@ -286,9 +286,11 @@ _KINDS = {"darts-cnn", "evaluate", "objective", "asha", "random"}
 
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """The keys known at a place in the spec."""
-    by_kind: dict[str, type[BaseModel]] = {"darts-cnn": PartialTraining, "evaluate": FullTraining, "objective": Objective, "asha": Asha,
-               "random": Random, "engine": Workers, "retries": Retries}  # fmt: skip
-    found = next((by_kind[part] for part in reversed(location) if part in by_kind), model)
+    by_place: dict[Any, type[BaseModel]] = {
+        "darts-cnn": PartialTraining, "evaluate": FullTraining, "objective": Objective, "asha": Asha, "random": Random,
+        "engine": Workers, "retries": Retries,
+    }  # fmt: skip
+    found = next((by_place[part] for part in reversed(location) if part in by_place), model)
     return list(found.model_fields)
 
 

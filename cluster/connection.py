@@ -39,15 +39,16 @@ def connected(
         yield None
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray would otherwise blind workers without GPUs to the machine's GPUs; we schedule what we ask for.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # A trial sees the GPUs it asked for and no others; without this, Ray says, it will soon see them all.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     where = address or os.environ.get("RAY_ADDRESS")
     try:
         if where:
             context = ray.init(address=where, logging_level=logging.ERROR, log_to_driver=False)
         else:
+            # "local", not None: None would join whatever cluster `ray start` last left its address of on this machine.
             context = ray.init(
-                num_cpus=cpus, num_gpus=gpus, include_dashboard=dashboard,
+                address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=dashboard,
                 logging_level=logging.ERROR, log_to_driver=False,
             )  # fmt: skip
     except ConnectionError as error:

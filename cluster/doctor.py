@@ -80,4 +80,6 @@ def _ray() -> Check:
     version = metadata.version("ray")
     if ray.is_initialized():
         return Check("ray", "ok", f"{version}, connected")
-    return Check("ray", "ok", f"{version}, " + (f"RAY_ADDRESS={address}" if address else "a Ray of its own for each study"))
+    return Check(
+        "ray", "ok", f"{version}, " + (f"RAY_ADDRESS={address}" if address else "a Ray of its own for each study")
+    )

@@ -142,9 +142,7 @@ def _panel_height(layout: Layout) -> float:
 def _panel(page: _Page, graph: Graph, layout: Layout, box: tuple[float, float, float, float]) -> None:
     left, top, width, height = box
     page.box((left + width / 2, top + height / 2), (width, height), ("#fbfcfd", "#d0d7de"), radius=10.0)
-    page.text(
-        (left + _PADDING, top + _PADDING - 2.0), graph.title, _MEDIUM, _INK, weight="bold", align="left"
-    )
+    page.text((left + _PADDING, top + _PADDING - 2.0), graph.title, _MEDIUM, _INK, weight="bold", align="left")
     taken = layout.place(width - 2 * _PADDING)
     page.shift = (
         left + (width - taken) / 2,
@@ -190,8 +188,7 @@ def _text_size(text: str, size: float) -> tuple[float, float]:
     """Return width and height in points; from the font's outlines, so the same on every machine."""
     lines = text.split("\n")
     widest = max(
-        TextPath((0, 0), line, prop=_font(size, "bold")).get_extents().width if line else 0.0
-        for line in lines
+        TextPath((0, 0), line, prop=_font(size, "bold")).get_extents().width if line else 0.0 for line in lines
     )
     return float(widest), 1.25 * size * len(lines)
 

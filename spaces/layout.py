@@ -243,10 +243,7 @@ def _settle(columns: Sequence[Sequence[Part]]) -> None:
 
 def _pull(part: Part) -> float:
     """Return the height a part's arrows pull it to; a bend far from a vertex disturbs most."""
-    near = [
-        (other.y, 40.0 if part.index < 0 and other.index < 0 else 1.0)
-        for other in (*part.before, *part.after)
-    ]
+    near = [(other.y, 40.0 if part.index < 0 and other.index < 0 else 1.0) for other in (*part.before, *part.after)]
     total = sum(weight for _, weight in near)
     return sum(y * weight for y, weight in near) / total if total else part.y
 

@@ -1,5 +1,6 @@
 """What all tests share: the suites in `tests.contracts`, Hypothesis without a stopwatch, and one Ray."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # pytest's importlib mode leaves sys.path alone
     sys.path.insert(0, str(ROOT))
+# Ray's workers and other processes of tests import the same packages, from wherever pytest was started.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 pytest.register_assert_rewrite("tests.contracts")
 
 settings.register_profile("asha-nas", deadline=None, print_blob=True)

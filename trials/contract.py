@@ -106,7 +106,7 @@ def classify(error: BaseException) -> Failure:
     name = type(error).__name__
     try:
         text = f"{name}: {error}".removesuffix(": ")
-    except Exception:  # noqa: BLE001 - a trial's own exception may fail to describe itself
+    except Exception:
         text = name
     if isinstance(error, TrialFailure):
         return Failure(error.kind, str(error) or type(error).__name__)
@@ -127,5 +127,5 @@ def step(reports: Iterator[Report]) -> Report | Failure | None:
     """The trial's next report, its failure, or ``None`` at its end. Never raises what the trial raises."""
     try:
         return next(reports, None)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is a result, never fatal
+    except (Exception, SystemExit) as error:
         return classify(error)

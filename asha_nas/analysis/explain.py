@@ -66,9 +66,7 @@ def _why_promoted(history: History, job: JobRecord, next_job: JobRecord, eta: in
     )
 
 
-def _why_not(
-    history: History, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord], eta: int
-) -> str:
+def _why_not(history: History, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord], eta: int) -> str:
     rank, allowed = ranked.index(job) + 1, len(ranked) // eta
     rule = f"number {rank} of {len(ranked)}; {len(ranked)}/{eta} = {allowed} may go up"
     if rank > allowed:

@@ -218,7 +218,7 @@ class History:
     def cost(self) -> Cost:
         """What was spent so far. An epoch that was trained twice, after a crash, counts once."""
         # By the last epoch reported: an objective that reports only at its end trained those before as well.
-        spent = {trial: 0 for trial in self.trials}
+        spent = dict.fromkeys(self.trials, 0)
         for job in self.jobs.values():
             spent[job.trial] = max(spent[job.trial], max(job.metrics, default=0))
         return Cost(

@@ -16,7 +16,7 @@ from asha_nas.errors import PackagesOverwritten, UserError
 
 app = typer.Typer(
     name="asha-nas",
-    help="Hyperparameter optimization for neural architecture search: promotion ASHA on Ray, resumable after any crash.",
+    help="Hyperparameter optimization for neural architecture search: promotion ASHA on Ray, crash-proof.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -44,7 +44,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _all(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: ARG001
+    _shown: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Options before a command."""
 

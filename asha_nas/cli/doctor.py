@@ -23,9 +23,9 @@ def doctor(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
 
     checks = machine(Path(platformdirs.user_data_dir("asha-nas")))
     version, gpus = device.describe()
-    checks.append(
-        Check("torch", "ok", f"{version}, {', '.join(gpus) or 'no GPU: trains on the processor'}")
-    )
+    hint = "Give each trial one with --gpus-per-trial 1, or share: 0.5." if gpus else ""
+    found = f"{version}, {', '.join(gpus) or 'no GPU: trains on the processor'}"
+    checks.append(Check("torch", "ok", found, hint))
     try:
         store = Store(store_url)
         checks.append(Check("store", "ok", f"{store.url}, {len(store.studies())} studies"))

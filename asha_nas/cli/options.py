@@ -9,18 +9,22 @@ import typer
 
 from asha_nas.store import Store
 
+
+def names() -> list[str]:
+    """Names of all studies, for shell completion."""
+    return [study.name for study in Store().studies()]
+
+
 StoreOption = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", envvar="ASHA_NAS_STORE", help="Store: a database URL or an SQLite file."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Print what would run, and run nothing.")]
-NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", autocompletion=lambda: names())]
+NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", autocompletion=names)]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the new study; by default a free one.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Everything random follows from it.")]
-EngineOption = Annotated[
-    str, typer.Option("--engine", help="ray, or inline (one after the other in this process).")
-]
+EngineOption = Annotated[str, typer.Option("--engine", help="ray, or inline (one after the other in this process).")]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", "-w", help="Jobs at a time; by default as many as there is room for.")
 ]
@@ -28,14 +32,15 @@ CpusOption = Annotated[float, typer.Option("--cpus-per-trial", help="CPUs for ea
 GpusOption = Annotated[float, typer.Option("--gpus-per-trial", help="GPUs for each job; may be a fraction.")]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--address", metavar="HOST:PORT", help="Ray cluster to join (or auto); default: RAY_ADDRESS, else a Ray of its own."),
+    typer.Option(
+        "--address", metavar="HOST:PORT", help="Ray cluster to join, or auto; else RAY_ADDRESS, else its own."
+    ),
 ]
 DashboardOption = Annotated[bool, typer.Option(help="Ray's dashboard, with a Ray of its own.")]
+RecipeOption = Annotated[
+    list[str] | None,
+    typer.Option("--recipe", metavar="KEY=VALUE", help="Change a setting of the training recipe; may be repeated."),
+]
 DrawOption = Annotated[
     Path | None, typer.Option("--draw", metavar="FILE", help="Where to draw the best cell (.svg or .png).")
 ]
-
-
-def names() -> list[str]:
-    """Names of all studies, for shell completion."""
-    return [study.name for study in Store().studies()]

@@ -22,6 +22,7 @@ from asha_nas.cli.options import (
     NameArgument,
     NameOption,
     PlanOption,
+    RecipeOption,
     SeedOption,
     StoreOption,
     WorkersOption,
@@ -57,10 +58,7 @@ def asha(
     operations: Annotated[
         str, typer.Option("--operations", help="Operations to sample from: paper, released or darts.")
     ] = "paper",
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option("--recipe", metavar="KEY=VALUE", help="Change a setting of the training recipe; may be repeated."),
-    ] = None,
+    recipe: RecipeOption = None,
     name: NameOption = None,
     seed: SeedOption = 0,
     engine: EngineOption = "ray",
@@ -141,10 +139,7 @@ def evaluate(
         int | None, typer.Option("--epochs", "-E", help="Epochs of each training; default 600, for digits 64.")
     ] = None,
     trial: Annotated[int | None, typer.Option("--trial", help="Which trial; by default the best.")] = None,
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option("--recipe", metavar="KEY=VALUE", help="Change a setting of the training recipe; may be repeated."),
-    ] = None,
+    recipe: RecipeOption = None,
     name: NameOption = None,
     seed: SeedOption = 0,
     workers: WorkersOption = None,
@@ -210,9 +205,7 @@ def _run(study: Any, *, draw: Path | None, as_json: bool) -> None:
     if not isinstance(spec.problem, Objective):
         planned = make_plan(spec, study.store, workers=1).epochs
     with shown(LiveView(history, planned), out) as listener:
-        reason = study.run(
-            [listener], announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim")
-        )
+        reason = study.run([listener], announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim"))
     out.print()
     _print_end(study, reason, draw)
 
@@ -266,7 +259,8 @@ def _print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:
     columns = ["rung", "to epoch", "jobs", "epochs trained"]
     out.print(table(columns, rows, right=tuple(columns)))
     if plan.epochs:
-        out.print(f"\ntraining all {plan.rungs[0].jobs} fully takes {plan.full_epochs} epochs, {plan.full_epochs / plan.epochs:.1f} times as many")
+        times = f"{plan.full_epochs / plan.epochs:.1f} times as many"
+        out.print(f"\ntraining all {plan.rungs[0].jobs} fully takes {plan.full_epochs} epochs, {times}")
     if plan.hours is None:
         out.print(f"time: {plan.seconds_source}")
     else:

@@ -86,7 +86,8 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
     for job in failures[:5]:
         last = job.failure or job.retries[-1]
         fate = "gave no result" if job.failure else "repeated"
-        out.print(f"trial {job.trial}, rung {job.rung}: {last.kind}, {fate}: {last.reason}", style="yellow", markup=False)
+        words = f"trial {job.trial}, rung {job.rung}: {last.kind}, {fate}: {last.reason}"
+        out.print(words, style="yellow", markup=False)
     if len(failures) > 5:
         out.print(f"… and {len(failures) - 5} more jobs with failures (asha-nas show {name} --json)")
     if isinstance(spec.problem, FullTraining):
@@ -178,9 +179,8 @@ def print_best_json(spec: StudySpec, history: History, draw: Path | None) -> Non
 def print_best(history: History) -> None:
     """The best trial in words."""
     job, metric = history.best, history.spec.problem.metric
-    out.print(
-        f"best: trial [bold]{job.trial}[/] with {metric} [bold green]{history.shown(job.loss)}[/] after {job.stop} epochs"
-    )
+    value = f"[bold green]{history.shown(job.loss)}[/]"
+    out.print(f"best: trial [bold]{job.trial}[/] with {metric} {value} after {job.stop} epochs")
     others = {k: v for k, v in job.metrics.get(job.stop, {}).items() if k != metric}
     if others:
         out.print("      " + ", ".join(f"{key} {value:,.4g}" for key, value in others.items()), style="dim")

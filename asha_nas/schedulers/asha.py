@@ -134,5 +134,3 @@ class ASHA:
 
     def _fits(self, epochs: int) -> bool:
         return self._max_epochs is None or self._desk.epochs + epochs <= self._max_epochs
-
-

@@ -5,5 +5,6 @@ from asha_nas.store.lease import Lease
 from asha_nas.store.log import Row, Store, StudyRecord
 
 __all__ = [
-    "Asked", "Closed", "Event", "Failed", "Lease", "Listener", "Opened", "Reported", "Row", "Store", "StudyRecord", "Told",
+    "Asked", "Closed", "Event", "Failed", "Lease", "Listener", "Opened", "Reported", "Row", "Store", "StudyRecord",
+    "Told",
 ]  # fmt: skip

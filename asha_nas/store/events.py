@@ -23,12 +23,14 @@ class Event:
     """What all events have. ``clock`` holds what may differ between two equal runs."""
 
     kind: ClassVar[str]
+    named_by: ClassVar[tuple[str, ...]]
+    """Fields that, with the kind, name an event in its study."""
     clock: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        """Names the event in its study."""
-        raise NotImplementedError  # pragma: no cover - every kind below has its own
+        """Names the event in its study, e.g. ``reported/17/4``."""
+        return "/".join([self.kind, *(str(getattr(self, name)) for name in self.named_by)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +38,9 @@ class Opened(Event):
     """A driver began to run the study. Clock: host, pid, versions, source (hash of our code)."""
 
     kind: ClassVar[str] = "opened"
+    named_by: ClassVar[tuple[str, ...]] = ("session",)
     session: int
     """0 for the first driver, 1 for the first resume, …"""
-
-    @property
-    def key(self) -> str:
-        return f"opened/{self.session}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +48,7 @@ class Asked(Event):
     """The scheduler handed out a job."""
 
     kind: ClassVar[str] = "asked"
+    named_by: ClassVar[tuple[str, ...]] = ("job",)
     job: int
     trial: int
     rung: int
@@ -59,25 +59,18 @@ class Asked(Event):
     identity: str | None = None
     """Canonical identity of the architecture, given with the first job where the space has one."""
 
-    @property
-    def key(self) -> str:
-        return f"asked/{self.job}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported(Event):
     """A trial finished an epoch. Clock: seconds (of this epoch)."""
 
     kind: ClassVar[str] = "reported"
+    named_by: ClassVar[tuple[str, ...]] = ("job", "epoch")
     job: int
     epoch: int
     metrics: Mapping[str, float]
     checkpoint: Checkpoint | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        return f"reported/{self.job}/{self.epoch}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +78,10 @@ class Failed(Event):
     """An attempt at a job failed and is to be repeated. The failure that ends a job is in its Told."""
 
     kind: ClassVar[str] = "failed"
+    named_by: ClassVar[tuple[str, ...]] = ("job", "attempt")
     job: int
     attempt: int
     failure: Failure
-
-    @property
-    def key(self) -> str:
-        return f"failed/{self.job}/{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +89,11 @@ class Told(Event):
     """The scheduler was told how a job ended."""
 
     kind: ClassVar[str] = "told"
+    named_by: ClassVar[tuple[str, ...]] = ("job",)
     job: int
     loss: float | None
     """The metric, sign turned so that less is better; ``None`` with a failure."""
     failure: Failure | None = None
-
-    @property
-    def key(self) -> str:
-        return f"told/{self.job}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,21 +101,16 @@ class Closed(Event):
     """A driver stopped in good order."""
 
     kind: ClassVar[str] = "closed"
+    named_by: ClassVar[tuple[str, ...]] = ("session",)
     session: int
     reason: str
     """``done`` (nothing left to do), ``time`` (time limit) or ``interrupted`` (by a person)."""
-
-    @property
-    def key(self) -> str:
-        return f"closed/{self.session}"
 
 
 Listener = Callable[[Event], None]
 """Called with every event after it is in the log, from the driver's thread."""
 
-KINDS: dict[str, type[Event]] = {
-    kind.kind: kind for kind in (Opened, Asked, Reported, Failed, Told, Closed)
-}
+KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Opened, Asked, Reported, Failed, Told, Closed)}
 
 
 def payload(event: Event) -> str:

@@ -134,9 +134,7 @@ class Lease:
         self._released.set()
         self._renewer.join()
         with self._engine.begin() as connection:
-            connection.execute(
-                leases.delete().where(leases.c.study == self.study, leases.c.token == self._token)
-            )
+            connection.execute(leases.delete().where(leases.c.study == self.study, leases.c.token == self._token))
 
     def _renew_until_released(self) -> None:
         while not self._released.wait(RENEW_SECONDS):

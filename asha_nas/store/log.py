@@ -141,18 +141,13 @@ class Store:
             same_key = (events.c.study == lease.study) & (events.c.key == event.key)
             found = connection.execute(sa.select(events.c.payload).where(same_key)).scalar()
             if found is None:
-                connection.execute(
-                    events.insert().values(
-                        study=lease.study, sequence=self._next[lease.study], key=event.key, kind=event.kind,
-                        payload=content, clock=to_json(event.clock), time=time.time(),
-                    )  # fmt: skip
-                )
+                row = {"study": lease.study, "sequence": self._next[lease.study], "key": event.key, "kind": event.kind}
+                row |= {"payload": content, "clock": to_json(event.clock), "time": time.time()}
+                connection.execute(events.insert().values(**row))
             elif found != content:
                 if not isinstance(event, Reported):
                     raise AssertionError(f"event {event.key} is in the log already, saying something else")
-                connection.execute(
-                    events.update().where(same_key).values(payload=content, clock=to_json(event.clock))
-                )
+                connection.execute(events.update().where(same_key).values(payload=content, clock=to_json(event.clock)))
         if found is None:
             self._next[lease.study] += 1
 

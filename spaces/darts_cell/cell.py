@@ -176,9 +176,7 @@ class Genotype:
             for cell in (self.normal, self.reduction)
         )
         concat = f"range({CELL_INPUTS}, {CELL_INPUTS + CELL_NODES})"
-        return (
-            f"Genotype(normal={normal}, normal_concat={concat}, reduce={reduction}, reduce_concat={concat})"
-        )
+        return f"Genotype(normal={normal}, normal_concat={concat}, reduce={reduction}, reduce_concat={concat})"
 
     def graphs(self) -> tuple[Graph, Graph]:
         """Describe both cells for drawing; see :meth:`Cell.graph`."""
@@ -195,9 +193,7 @@ def _check_node(state: int, edges: tuple[Edge, ...]) -> None:
         raise InvalidValue(f"edges of node {state}", len(edges), "must be 2")
     for edge in edges:
         if edge.source >= state:
-            raise InvalidValue(
-                f"source of node {state}", edge.source, f"must be an earlier state, below {state}"
-            )
+            raise InvalidValue(f"source of node {state}", edge.source, f"must be an earlier state, below {state}")
     if edges[0].source == edges[1].source:
         raise InvalidValue(
             f"sources of node {state}", (edges[0].source, edges[1].source), "must be two different states"
@@ -208,9 +204,7 @@ def _plain(cell: Cell) -> list[list[list[str | int]]]:
     return [[[edge.operation, edge.source] for edge in edges] for edges in cell.nodes]
 
 
-_Form = tuple[
-    tuple[tuple[int, int], ...], ...
-]  # for each node in order, its sorted (source, operation index)
+_Form = tuple[tuple[tuple[int, int], ...], ...]  # for each node in order, its sorted (source, operation index)
 
 
 def _forms(cell: Cell) -> Iterator[_Form]:
@@ -223,8 +217,7 @@ def _forms(cell: Cell) -> Iterator[_Form]:
     for order in permutations(range(CELL_NODES)):
         renamed = {first + old: first + new for new, old in enumerate(order)}
         form = tuple(
-            tuple(sorted((renamed.get(source, source), operation) for source, operation in nodes[old]))
-            for old in order
+            tuple(sorted((renamed.get(source, source), operation) for source, operation in nodes[old])) for old in order
         )
         if all(edges[-1][0] < state for state, edges in enumerate(form, start=first)):
             yield form

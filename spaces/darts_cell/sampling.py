@@ -29,9 +29,7 @@ OPERATION_SETS: Final[dict[str, tuple[str, ...]]] = {
 - ``darts``: the seven that a cell derived by DARTS may hold; ``skip_connect``, but no ``none``.
 """
 
-_SOURCES: Final = tuple(
-    tuple(combinations(range(state), 2)) for state in range(CELL_INPUTS, CELL_INPUTS + CELL_NODES)
-)
+_SOURCES: Final = tuple(tuple(combinations(range(state), 2)) for state in range(CELL_INPUTS, CELL_INPUTS + CELL_NODES))
 """For each node, the pairs of earlier states it may read, in ascending order: 1, 3, 6, 10 of them."""
 
 

@@ -36,9 +36,7 @@ def outcomes():
     """Losses with many ties, very close and very large ones, crashes, and divergence."""
     few = st.integers(0, 3).map(float)
     many = st.floats(-1e300, 1e300) | st.sampled_from([0.0, -0.0, 1.0, math.nextafter(1.0, 2.0), 5e-324])
-    return st.one_of(
-        few.map(Outcome), few.map(Outcome), many.map(Outcome), st.sampled_from([CRASHED, DIVERGED])
-    )
+    return st.one_of(few.map(Outcome), few.map(Outcome), many.map(Outcome), st.sampled_from([CRASHED, DIVERGED]))
 
 
 def plays(max_workers=9):

@@ -117,9 +117,7 @@ class StoreContract:
 
     def test_studies_are_found_by_name_oldest_first(self, store, other):
         before = time.time()
-        records = [
-            store.create(name, f'{{"spec": "{name} η"}}', '{"python": "3"}') for name in ("b", "a", "c")
-        ]
+        records = [store.create(name, f'{{"spec": "{name} η"}}', '{"python": "3"}') for name in ("b", "a", "c")]
         assert [record.name for record in records] == ["b", "a", "c"]
         assert before - 1 <= records[0].created <= time.time() + 1
         assert other.studies() == records
@@ -198,9 +196,7 @@ class StoreContract:
             store.append(lease, event)
         assert log(store, study) == [reported(0), new, reported(1), reported(2)]
 
-    @pytest.mark.parametrize(
-        ("event", "otherwise"), [pair for pair in OTHERWISE if pair[1]], ids=lambda e: e.kind
-    )
+    @pytest.mark.parametrize(("event", "otherwise"), [pair for pair in OTHERWISE if pair[1]], ids=lambda e: e.kind)
     def test_nothing_else_is_ever_rewritten(self, store, study, lease, event, otherwise):
         store.append(lease, event)
         with pytest.raises(AssertionError, match="saying something else"):

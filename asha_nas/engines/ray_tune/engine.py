@@ -16,7 +16,8 @@ import ray
 from ray import tune
 
 from asha_nas.engines.protocol import JobSource
-from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError
+from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
+from asha_nas.engines.ray_tune.workers import WorkerKeeper
 from cluster.connection import connected
 from trials.contract import Report, Task, Trial, run, step
 
@@ -25,7 +26,8 @@ from trials.contract import Report, Task, Trial, run, step
 _TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": str(10**9),
-    "TUNE_MAX_PENDING_TRIALS_PG": "auto",
+    # Workers start all at once, not one after the other. How many is the searcher's to say: it gives no more jobs.
+    "TUNE_MAX_PENDING_TRIALS_PG": str(10**6),
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "60",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
@@ -60,12 +62,15 @@ class RayTuneEngine:
         ):
             if url:
                 self.announce(url)
-            searcher = SourceSearcher(source, self._room)
+            keeper = WorkerKeeper(over=is_last)
+            searcher = SourceSearcher(source, lambda: 0 if keeper.busy else self._room())
             tuner = tune.Tuner(
                 tune.with_resources(
                     _trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
                 ),
-                tune_config=tune.TuneConfig(search_alg=searcher, num_samples=-1, reuse_actors=True),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher, scheduler=keeper, num_samples=-1, reuse_actors=True
+                ),
                 run_config=tune.RunConfig(
                     name="jobs", storage_path=folder, verbose=0, stop=StopOnError(searcher),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -108,8 +113,11 @@ def _trainable(trial: Trial) -> type[tune.Trainable]:
             return True
 
         def step(self) -> dict[str, Any]:
-            news = step(self._reports)
-            return {NEWS_KEY: news, "done": not isinstance(news, Report)}
+            # The last epoch's report and the end travel together, which saves a message to and fro.
+            news = [step(self._reports)]
+            if isinstance(news[0], Report) and news[0].epoch >= self._task.stop:
+                news.append(step(self._reports))
+            return {NEWS_KEY: news}
 
     return Job
 

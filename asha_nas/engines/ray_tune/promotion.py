@@ -1,4 +1,6 @@
-"""Promotion ASHA for users of Ray Tune who keep their own ``Tuner`` and trainable::
+"""Promotion ASHA for users of Ray Tune who keep their own ``Tuner`` and trainable.
+
+Use it so::
 
     searcher = PromotionASHA(space, metric="loss", R=81, eta=3, configs=100)
     tune_config = tune.TuneConfig(search_alg=searcher, num_samples=-1, reuse_actors=True)
@@ -21,9 +23,9 @@ from typing import Any, cast
 from ConfigSpace import ConfigurationSpace
 from ray.tune.search import Searcher
 
-from asha_nas.schedulers import ASHA, DONE, Answer, Job, Outcome, ladder
+from asha_nas.schedulers import ASHA, DONE, PROMOTIONS, Answer, Job, Outcome, ladder
 from spaces import hyperparameters
-from spaces.errors import InvalidValue
+from spaces.errors import InvalidValue, UnknownName
 
 JOB_KEY = "asha_nas_job"
 """Key in a Ray Tune trial's config under which our part lies."""
@@ -97,9 +99,14 @@ class PromotionASHA(Searcher):
 
         Raises:
             InvalidValue: a number breaks its rule.
+            UnknownName: there are no such rungs, or no such promotion.
         """
         if mode not in ("min", "max"):
             raise InvalidValue("mode", mode, "must be 'min' or 'max'")
+        if configs < 1:
+            raise InvalidValue("configs", configs, "must be at least 1")
+        if promotion not in PROMOTIONS:
+            raise UnknownName("promotion", promotion, PROMOTIONS)
         super().__init__(metric=metric, mode=mode)
         self._space = space if isinstance(space, ConfigurationSpace) else hyperparameters.from_plain(space)
         self._folder = Path(folder or tempfile.mkdtemp(prefix="asha-nas-"))
@@ -117,7 +124,7 @@ class PromotionASHA(Searcher):
             return None
         answer = self._scheduler.ask()
         if isinstance(answer, Answer):
-            return cast(dict[str, Any], Searcher.FINISHED) if answer is DONE else None
+            return cast("dict[str, Any]", Searcher.FINISHED) if answer is DONE else None
         self._log.append(trial_id)
         self._in_flight[trial_id] = answer
         ours = {

@@ -48,24 +48,25 @@ class SourceSearcher(Searcher):
             self._in_flight[trial_id] = answer
             return {TASK_KEY: answer.task}
         self.done = answer is DONE
-        return None if answer is WAIT else cast(dict[str, Any], Searcher.FINISHED)
+        return None if answer is WAIT else cast("dict[str, Any]", Searcher.FINISHED)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """A report came."""
-        assignment, news = self._in_flight.get(trial_id), result.get(NEWS_KEY)
-        if assignment is not None and isinstance(news, Report):
-            self._safely(self._source.report, assignment, news)
+        """Reports came, or the end: by itself or with a failure that the trial raised."""
+        for news in result.get(NEWS_KEY, ()):
+            assignment = self._in_flight.get(trial_id)
+            if assignment is not None and isinstance(news, Report):
+                self._safely(self._source.report, assignment, news)
+            elif assignment is not None:
+                del self._in_flight[trial_id]
+                self._safely(self._source.ended, assignment, news)
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """The Tune trial is over: at its end, with a failure that the trial raised, or with its process."""
+        """The Tune trial is over. If its job is not, its process is gone."""
         assignment = self._in_flight.pop(trial_id, None)
-        if assignment is None:
-            return
-        news = (result or {}).get(NEWS_KEY)
-        failure = LOST if error or result is None else news if isinstance(news, Failure) else None
-        self._safely(self._source.ended, assignment, failure)
+        if assignment is not None:
+            self._safely(self._source.ended, assignment, LOST)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study's log is the state."""
@@ -81,9 +82,14 @@ class SourceSearcher(Searcher):
         if self.error is None:
             try:
                 return call(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - raised again by the engine, on its own stack
+            except BaseException as error:
                 self.error = error
         return None
+
+
+def is_last(result: Mapping[str, Any]) -> bool:
+    """Whether a result is the last of its job: it ends with something else than a report."""
+    return NEWS_KEY in result and not isinstance(result[NEWS_KEY][-1], Report)
 
 
 class StopOnError(tune.Stopper):

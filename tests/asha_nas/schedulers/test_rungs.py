@@ -32,9 +32,7 @@ def test_examples(r, R, eta, geometric, released):
     assert ladder(r, R, eta, "released") == released
 
 
-@given(
-    r=st.integers(1, 500), more=st.integers(0, 2000), eta=st.integers(2, 12), kind=st.sampled_from(LADDERS)
-)
+@given(r=st.integers(1, 500), more=st.integers(0, 2000), eta=st.integers(2, 12), kind=st.sampled_from(LADDERS))
 def test_every_ladder_ascends(r, more, eta, kind):
     rungs = ladder(r, r + more, eta, kind)
     assert all(low < high for low, high in pairwise(rungs))
@@ -68,9 +66,7 @@ def test_values_that_make_no_ladder(r, R, eta, message, kind):
 def test_an_unknown_ladder():
     with pytest.raises(UnknownName) as caught:
         ladder(1, 300, 4, "geometrical")
-    assert str(caught.value) == (
-        "unknown ladder 'geometrical'\nDid you mean 'geometric'? Known: geometric, released"
-    )
+    assert str(caught.value) == ("unknown ladder 'geometrical'\nDid you mean 'geometric'? Known: geometric, released")
 
 
 def test_survivors():

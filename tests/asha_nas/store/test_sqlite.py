@@ -72,17 +72,17 @@ def test_a_file_that_is_no_database(tmp_path):
     assert path.read_text() == "These are my notes. " * 100
 
 
-def test_a_database_that_may_not_be_written(tmp_path):
+def test_a_database_that_may_not_be_written(tmp_path, monkeypatch):
     path = tmp_path / "studies.db"
     sqlite3.connect(path).close()
+    monkeypatch.chdir(tmp_path)
     assert "readonly database" in message(f"sqlite:///file:{path}?mode=ro&uri=true")
+    assert [file.name for file in tmp_path.iterdir()] == ["studies.db"]
 
 
 @pytest.mark.parametrize("url", ["postgres://x", "nonsense://x", "sqlite+nonsense:///x.db", "://"])
 def test_a_url_that_names_no_database(url):
-    with pytest.raises(
-        StoreUnavailable, match=r"Give a URL such as sqlite:////path/studies\.db, or a path\."
-    ):
+    with pytest.raises(StoreUnavailable, match=r"Give a URL such as sqlite:////path/studies\.db, or a path\."):
         Store(url)
 
 
@@ -124,9 +124,7 @@ def test_the_migrations_make_the_schema(tmp_path):
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == REVISION
         unique = sa.inspect(connection).get_unique_constraints("events")
-        assert [(rule["name"], rule["column_names"]) for rule in unique] == [
-            ("events_once", ["study", "key"])
-        ]
+        assert [(rule["name"], rule["column_names"]) for rule in unique] == [("events_once", ["study", "key"])]
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     store.close()

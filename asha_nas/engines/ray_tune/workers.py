@@ -1,0 +1,118 @@
+"""Which worker gets the next job: what Tune leaves to its schedulers, and a little of what it should not keep."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+PATIENCE = 30.0
+"""Seconds after which a job that waits for a worker of its own is given a free one before newer jobs are."""
+
+
+class WorkerKeeper(TrialScheduler):
+    """A Tune scheduler that decides nothing about trials, only about workers (Tune's reused actors).
+
+    Left alone, Tune gives each actor that has become free to a trial that waits for an actor of its own, and
+    takes back the request for that one. Jobs shorter than the seconds an actor takes to start would
+    all run on the first actor, one after the other, whatever the number of workers. It also keeps
+    at most one free actor, so that workers that wait for a rung to fill would be started again.
+
+    So the actor of a job that is over is *held*: its Tune trial stays open, with nothing to do, until there
+    is a job for the actor. That is the next job asked for, while those before wait for theirs to start.
+
+    Tune moreover keeps every trial it has seen, walks over all of them at each step and writes them to a file at
+    the end. Those that are over are dropped, so that neither time per job nor memory grows.
+    """
+
+    def __init__(self, over: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Hold no worker yet.
+
+        Args:
+            over: whether a result is the last of its job.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._over = over
+        self._new: deque[Trial] = deque()  # no worker was looked for yet
+        self._waiting: dict[Trial, float] = {}  # for a worker that starts; since when
+        self._held: list[Trial] = []  # over, each with a free worker; the last used one last
+        self._gone: list[Trial] = []  # to be dropped
+
+    @property
+    def busy(self) -> bool:
+        """Whether the job handed out last is to be given a held worker before another is handed out."""
+        return bool(self._new and self._held)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """The trial that Tune is to give a worker to, once a step of Tune. Frees a held worker for it."""
+        self._drop(tune_controller)
+        if tune_controller.search_alg.is_finished():
+            while self._held:
+                tune_controller.stop_trial(self._held.pop())
+            return None
+        trial = self._next()
+        if trial is not None and self._held:
+            self._waiting.pop(trial, None)
+            # Tune now caches the worker of the stopped trial, and gives it to `trial` as we return.
+            tune_controller.stop_trial(self._held.pop())
+        return trial
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002 - Tune's signature
+        """A job was handed out."""
+        self._new.append(trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
+        """Go on, or hold the worker of a job that is over."""
+        if not self._over(result):
+            return self.CONTINUE
+        self._held.append(trial)
+        return self.NOOP
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:  # noqa: ARG002
+        """A held worker was freed."""
+        self._gone.append(trial)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
+        """A worker was lost."""
+        self._gone.append(trial)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
+        """A trial was stopped that had no worker yet."""
+        self._gone.append(trial)
+
+    def debug_string(self) -> str:
+        """For Tune's own tables, which are off."""
+        return "asha-nas"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its configuration into a file, which we never read.
+        return {}
+
+    def _next(self) -> Trial | None:
+        self._waiting = {t: since for t, since in self._waiting.items() if t.status == Trial.PENDING}
+        longest = next(iter(self._waiting.items()), None)
+        now = time.monotonic()
+        if self._held and longest is not None and (not self._new or now - longest[1] > PATIENCE):
+            return longest[0]
+        if not self._new:
+            return None
+        trial = self._new.popleft()
+        self._waiting[trial] = now
+        return trial
+
+    def _drop(self, tune_controller: Any) -> None:
+        still, self._gone = self._gone, []
+        for trial in still:
+            if not trial.is_finished():
+                self._gone.append(trial)
+                continue
+            if trial in tune_controller.get_trials():
+                tune_controller.get_trials().remove(trial)
+            tune_controller.get_live_trials().discard(trial)
+            # Private to Tune; where a version has no such set, it merely keeps the trial.
+            for name in ("_stopped_trials", "_failed_trials", "_trials_to_cache"):
+                getattr(tune_controller, name, set()).discard(trial)

@@ -1,0 +1,1 @@
+"""What `tests/test_crash.py` runs: an objective, a driver that kills itself on purpose, and other processes."""

@@ -1,0 +1,98 @@
+"""The objective of the crash tests. Copied into a folder of its own, and imported from there by name.
+
+Its state is a chain of digests, so that an epoch left out, doubled or begun from the wrong checkpoint
+changes every later loss. It writes down each epoch that it trains (`epochs.txt`: process, trial, epoch),
+and stops at a gate, a file `gates/TRIAL-EPOCH`, until someone takes the gate away.
+"""
+
+import hashlib
+import math
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from trials import checkpoint
+from trials.contract import Report
+
+BEHAVIOUR = {1: "diverges", 2: "crashes", 4: "hiccups", 5: "runs out"}
+"""What goes wrong, by trial, in a study whose folder has a file `trouble`; at its epoch 2 and, for a hiccup, once."""
+
+
+def begin(seed):
+    return hashlib.sha256(f"{seed}".encode()).hexdigest()
+
+
+def advance(state, x, epoch):
+    return hashlib.sha256(f"{state}/{x!r}/{epoch}".encode()).hexdigest()
+
+
+def loss_of(state, epoch):
+    return int(state[:12], 16) / 16**12 + 1 / epoch
+
+
+def loss(seed, x, epoch):
+    """What an uninterrupted training of that many epochs gives."""
+    state = begin(seed)
+    for each in range(1, epoch + 1):
+        state = advance(state, x, each)
+    return loss_of(state, epoch)
+
+
+def train(task):
+    """Save every third epoch and the last one."""
+    home, x = Path(os.environ["CRASH_FOLDER"]), task.config["x"]
+    saved, found, _ = checkpoint.load_newest(task.folder, task.checkpoints)
+    state, begun = (saved["state"], found.epoch) if saved else (begin(task.seed), 0)
+    for epoch in range(begun + 1, task.stop + 1):
+        write_down(home / "epochs.txt", f"{os.getpid()} {task.trial} {epoch}")
+        wait_at(home / "gates" / f"{task.trial}-{epoch}")
+        state = advance(state, x, epoch)
+        value = loss_of(state, epoch)
+        if epoch == 2 and (home / "trouble").exists():
+            value = go_wrong(home, task.trial, value)
+        due = epoch % 3 == 0 or epoch == task.stop
+        kept = checkpoint.save(task.folder, f"epoch-{epoch:05d}.ckpt", epoch, {"state": state}) if due else None
+        yield Report(epoch, {"loss": value, "x": x}, 0.25, kept, {"state": state[:8]} if epoch % 2 else {})
+
+
+def write_down(path, line):
+    """In one call, so that it is there whole, or not at all."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, f"{line}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+def wait_at(gate):
+    for _ in range(12000):
+        if not gate.exists():
+            return
+        time.sleep(0.01)
+    raise TimeoutError(f"nobody opened {gate}")
+
+
+def go_wrong(home, trial, value):
+    match BEHAVIOUR.get(trial):
+        case "diverges":
+            return math.nan
+        case "crashes":
+            raise RuntimeError("on purpose, every time")
+        case "hiccups" if failures(home, trial) == 0:
+            raise RuntimeError("on purpose, the first time")
+        case "runs out" if failures(home, trial) == 0:
+            raise MemoryError("on purpose, the first time")
+    return value
+
+
+def failures(home, trial):
+    """Attempts at the trial that the log knows to have failed: so a repeat after a crash is the same attempt."""
+    query = """SELECT count(*) FROM events WHERE kind = 'failed' AND json_extract(payload, '$.job') IN
+               (SELECT json_extract(payload, '$.job') FROM events
+                WHERE kind = 'asked' AND json_extract(payload, '$.trial') = ?)"""
+    connection = sqlite3.connect(home / "studies.db", timeout=30)
+    try:
+        return connection.execute(query, (trial,)).fetchone()[0]
+    finally:
+        connection.close()

@@ -91,13 +91,13 @@ class LiveView:
 def ladder_table(history: History) -> Table:
     """The rung ladder, deepest rung on top, as one climbs it."""
     rungs, metric = history.rungs(), history.spec.problem.metric
-    table = Table(title_justify="left", header_style="bold", box=None, padding=(0, 2))
-    for column in ("rung", "epochs", "running", "results", "failed", "promoted", f"best {metric}"):
+    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in ("rung", "epochs", "running", "results", "failed", "promoted", metric):
         table.add_column(column, justify="right")
     table.add_column("", justify="left")
     most = max((rung.results for rung in rungs), default=0) or 1
     for rung in reversed(rungs):
-        bar = "█" * round(24 * rung.promoted / most) + "░" * round(24 * (rung.results - rung.promoted) / most)
+        bar = "█" * round(12 * rung.promoted / most) + "░" * round(12 * (rung.results - rung.promoted) / most)
         table.add_row(
             str(rung.rung), str(rung.epochs), str(rung.running or "·"), str(rung.results),
             str(rung.failed + rung.diverged or "·"), str(rung.promoted or "·"),

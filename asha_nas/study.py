@@ -269,8 +269,8 @@ def _validated(model: type[Model], values: Mapping[str, Any]) -> Model:
 
 def _in_words(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     """One line: where, what was given, the rule."""
-    # pydantic puts the chosen member of a union into the location; a reader knows it only as `kind`.
-    place = [str(part) for part in problem["loc"] if part not in _KINDS]
+    # pydantic puts the chosen member of a union second in the location; a reader knows it only as `kind`.
+    place = [str(part) for n, part in enumerate(problem["loc"]) if n != 1 or part not in _KINDS]
     where = ".".join(place) or "study"
     if problem["type"] == "extra_forbidden":
         return f"unknown key {where!r}{_nearest(place[-1], _keys(model, problem['loc'][:-1]))}"

@@ -73,7 +73,7 @@ def _hyperparameter(name: str, form: Any) -> AnyHyperparameter:
                 made = OrdinalHyperparameter(name, items, **_options(rest))
             case {"constant": value, **rest}:
                 made = Constant(name, value, **_options(rest))
-    except (ValueError, TypeError, IllegalValueError) as error:
+    except (ValueError, TypeError, ZeroDivisionError, IllegalValueError) as error:
         raise InvalidValue(f"space.{name}", form, f"{error}; {RULE}") from None
     if made is None:
         raise InvalidValue(f"space.{name}", form, RULE)

@@ -28,9 +28,14 @@ from tests.crash.processes import (
 
 pytestmark = pytest.mark.kill
 
+EVERY = int(os.environ.get("ASHA_NAS_CRASH_EVERY", "3"))
+"""Of the points at which a driver can die, every how-many-th is tried; 1 for all (a minute more)."""
+
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "wobbly"
 CLI = "from asha_nas.cli import main; main()"
+ENOUGH = 120.0
+"""Seconds that nothing here should ever take, on a busy machine either."""
 SESSIONS = ("opened", "closed")
 """Events that say who ran the study; all others say what came out."""
 
@@ -56,6 +61,7 @@ class Home:
         self.ray = Path(tempfile.mkdtemp(prefix="r-", dir="/tmp"))  # short: Ray's sockets lie below it
         self.mark = uuid.uuid4().hex
         self.started = []
+        self.forks = []
         self.known = {}
         self.environment = {
             "ASHA_NAS_STORE": str(folder / "studies.db"), "CRASH_FOLDER": str(folder), "XDG_DATA_HOME": str(folder / "data"),
@@ -71,21 +77,20 @@ class Home:
     # --- running -----------------------------------------------------------------------------------
 
     def fork(self, *arguments, moment=None):
-        """Run a command to its end in a fork of a process that has imported everything; gives the exit code."""
+        """Start a command in a fork of a process that has imported all but Ray: seconds faster than `start`."""
         process = FORKS.Process(
             target=driver.forked, args=(arguments, self.environment, str(self.folder / "output.txt"), moment)
         )
         process.start()
-        process.join(120)
-        if process.is_alive():
-            process.kill()
-            raise AssertionError(f"{arguments} hangs:\n{self.output}")
-        code = process.exitcode
-        process.close()
-        return code
+        self.forks.append(process)
+        return process
+
+    def run(self, *arguments, moment=None):
+        """`fork`, and wait for its end; gives the exit code."""
+        return self.ended(self.fork(*arguments, moment=moment))
 
     def start(self, *arguments, moment=None):
-        """Start the command line as a user's shell does, in a process group of its own."""
+        """Start the command line as a user's shell does."""
         command = ["-c", CLI] if moment is None else ["-m", "tests.crash.driver", json.dumps(moment)]
         with (self.folder / "output.txt").open("a") as output:
             process = subprocess.Popen(
@@ -95,21 +100,26 @@ class Home:
         self.started.append(process)
         return process
 
-    def run(self, *arguments, moment=None):
-        """`start`, and wait for its end; gives the exit code."""
-        return self.start(*arguments, moment=moment).wait(120)
+    def ended(self, process):
+        """Wait for a process of `fork` or `start`; gives its exit code."""
+        if isinstance(process, subprocess.Popen):
+            return process.wait(ENOUGH)
+        process.join(ENOUGH)
+        assert process.exitcode is not None, f"hangs: {self.output}"
+        return process.exitcode
 
     def everyone(self):
-        """All processes of this study that live, whoever their parent is now."""
-        running = [process.pid for process in self.started if process.poll() is None]
-        self.known |= descendants(*running) | marked(self.mark)
+        """All processes of this study that live, whoever their parent is now: {pid: born}."""
+        roots = [process.pid for process in self.started if process.poll() is None]
+        roots += [process.pid for process in self.forks if process.exitcode is None]
+        self.known |= descendants(*roots) | marked(self.mark)
         return alive(self.known)
 
     def clean(self):
         for _ in range(3):  # a process that was being born may have been missed
             kill_all(self.everyone())
-        for process in self.started:
-            process.wait(10)
+        for process in [*self.started, *self.forks]:
+            self.ended(process)
         shutil.rmtree(self.ray, ignore_errors=True)
 
     # --- looking -----------------------------------------------------------------------------------
@@ -202,20 +212,29 @@ def check_epochs(epochs, rows, expected):
     assert last == expected[-len(last) :]
 
 
-TROUBLE = dict(trouble=True, r=2, R=8, eta=2, configs=6)
+TROUBLE = {"trouble": True, "r": 2, "R": 8, "eta": 2, "configs": 6}
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """The inline study with all its troubles, never killed; and the points that its driver passed."""
     home = Home(tmp_path_factory.mktemp("undisturbed") / "home", **TROUBLE)
-    assert home.fork("run", str(home.file), moment={"do": "list"}) == 0, home.output
+    assert home.run("run", str(home.file), moment={"do": "list"}) == 0, home.output
     home.points = json.loads((home.folder / "points.json").read_text())
-    return home
+    yield home
+    home.clean()
+
+
+def check_as_undisturbed(home, undisturbed):
+    assert home.payloads() == undisturbed.payloads()
+    check_told_once(home.rows())
+    assert home.of("closed")[-1]["reason"] == "done"
+    (expected,) = undisturbed.epochs().values()
+    check_epochs(home.epochs(), home.rows(), expected)
 
 
 def in_two_lanes(work, cases):
-    """Do `work` for every case on both cores; tell of all that went wrong."""
+    """Do `work` for every case, two at a time; tell of all that went wrong."""
 
     def attempt(case):
         try:
@@ -229,13 +248,15 @@ def in_two_lanes(work, cases):
     assert not wrong, f"{len(wrong)} of {len(cases)}\n" + "\n\n".join(wrong)
 
 
-def check_as_undisturbed(home, undisturbed, killed=()):
-    rows = home.rows()
-    assert [row for row in rows if row[0] not in SESSIONS] == undisturbed.payloads()
-    check_told_once(rows)
-    assert home.of("closed")[-1]["reason"] == "done"
-    (expected,) = undisturbed.epochs().values()
-    check_epochs(home.epochs(), rows, expected)
+def go_on(home):
+    """Resume; a study that was killed before it was added is begun."""
+    code = home.run("resume", NAME)
+    if code == 2 and "unknown study" in home.output and not home.rows():
+        code = home.run("run", str(home.file))
+    assert code == 0, home.output
+
+
+# --- inline ----------------------------------------------------------------------------------------------
 
 
 def test_the_undisturbed_study_meets_every_trouble(undisturbed):
@@ -247,38 +268,237 @@ def test_the_undisturbed_study_meets_every_trouble(undisturbed):
     check_told_once(undisturbed.rows())
 
 
-def test_a_driver_killed_at_any_point(home, undisturbed):
+def test_killed_at_any_point(home, undisturbed):
     def crash(number):
-        here = home(f"at-{number}", **TROUBLE)
-        code = here.fork("run", str(here.file), moment={"count": number, "do": "kill"})
-        assert code == -signal.SIGKILL
-        code = here.fork("resume", NAME)
-        if code == 2 and "unknown study" in here.output:  # killed before it was added
-            code = here.fork("run", str(here.file))
-        assert code == 0, here.output
+        here = home(f"{number}", **TROUBLE)
+        assert here.run("run", str(here.file), moment={"count": number, "do": "kill"}) == -signal.SIGKILL
+        go_on(here)
         check_as_undisturbed(here, undisturbed)
 
-    in_two_lanes(crash, range(1, len(undisturbed.points) + 1))
+    in_two_lanes(crash, range(1, len(undisturbed.points) + 1, EVERY))
 
 
-def test_count(undisturbed):
-    import collections
-    print(len(undisturbed.points), collections.Counter(undisturbed.points)); print(undisturbed.points[:40])
-    assert 0
+def test_killed_at_any_point_and_so_is_the_resume(home, undisturbed):
+    def crash(case):
+        first, second = case
+        here = home(f"{first}-{second}", **TROUBLE)
+        assert here.run("run", str(here.file), moment={"count": first, "do": "kill"}) == -signal.SIGKILL
+        assert here.run("resume", NAME, moment={"count": second, "do": "kill"}) in (-signal.SIGKILL, 0)
+        go_on(here)
+        check_as_undisturbed(here, undisturbed)
+
+    draw, points = random.Random(7), len(undisturbed.points)
+    begun = undisturbed.points.index("append/opened")  # before that there may be nothing to resume
+    firsts = draw.sample(range(begun, points - 20), 60 // EVERY)
+    in_two_lanes(crash, [(first, draw.randint(1, min(60, points - first))) for first in firsts])
 
 
-def test_an_interrupt_at_any_point(home, undisturbed):
+def test_killed_after_every_second_event(home, undisturbed):
+    here = home(**TROUBLE)
+    assert here.run("run", str(here.file), moment={"at": "appended", "count": 3, "do": "kill"}) == -signal.SIGKILL
+    for _ in range(60):
+        if (code := here.run("resume", NAME, moment={"at": "appended", "count": 3, "do": "kill"})) == 0:
+            break
+        assert code == -signal.SIGKILL, here.output
+    assert code == 0
+    assert len(here.of("opened")) > 15
+    check_as_undisturbed(here, undisturbed)
+
+
+def test_interrupted_at_any_point(home, undisturbed):
+    """Ctrl-C: exit code 0 and a closed log while jobs are run, 130 before and after."""
+    first, last = undisturbed.points.index("append/asked") + 1, undisturbed.points.index("append/closed")
+
     def interrupt(number):
-        here = home(f"at-{number}", **TROUBLE)
-        code = here.fork("run", str(here.file), moment={"count": number, "do": "interrupt"})
-        assert code in (0, 130), (undisturbed.points[number - 1], here.output)
-        kinds = [row[0] for row in here.rows()]
-        if "opened" in kinds:
-            assert here.rows()[-1][0] == "closed", (undisturbed.points[number - 4 : number], here.rows()[-3:], here.output)
-        code = here.fork("resume", NAME)
-        if code == 2 and "unknown study" in here.output:
-            code = here.fork("run", str(here.file))
-        assert code == 0, here.output
+        here = home(f"{number}", **TROUBLE)
+        code = here.run("run", str(here.file), moment={"count": number, "do": "interrupt"})
+        if first <= number <= last:
+            assert (code, here.of("closed")) == (0, [{"session": 0, "reason": "interrupted"}]), here.output
+            assert f"interrupted; nothing is lost. Go on with: asha-nas resume {NAME}" in here.output
+        else:
+            assert (code, "Traceback" in here.output) == (130, False), here.output
+        go_on(here)
         check_as_undisturbed(here, undisturbed)
 
-    in_two_lanes(interrupt, range(1, len(undisturbed.points) + 1))
+    in_two_lanes(interrupt, range(1, len(undisturbed.points) + 1, 2 * EVERY))
+
+
+def test_resuming_a_study_that_is_done_changes_nothing(undisturbed):
+    before = undisturbed.rows()
+    assert undisturbed.run("resume", NAME) == 0
+    assert f"{NAME} is done; nothing is left to do" in undisturbed.output
+    assert undisturbed.rows() == before
+
+
+def test_a_study_that_is_run_is_not_resumed_and_a_driver_taken_for_dead_writes_nothing(home, undisturbed):
+    here = home(**TROUBLE)
+    here.gate(3, 2).touch()
+    first = here.start("run", str(here.file))
+    wait_until(lambda: here.who_trains(3, 2), "the gate")
+    before = here.rows()
+
+    assert here.run("resume", NAME) == 2
+    assert f"study '{NAME}' is being run by another driver (pid {first.pid} on " in here.output
+    assert "Stop that driver first, or wait" in here.output
+    assert "Traceback" not in here.output
+    assert here.rows() == before
+
+    os.kill(first.pid, signal.SIGSTOP)
+    connection = sqlite3.connect(here.folder / "studies.db", timeout=30)
+    connection.execute("UPDATE leases SET renewed = renewed - 3600")  # instead of waiting for an hour
+    connection.commit()
+    connection.close()
+    here.gate(3, 2).unlink()
+    assert here.run("resume", NAME) == 0, here.output
+    check_as_undisturbed(here, undisturbed)
+
+    os.kill(first.pid, signal.SIGCONT)
+    after = here.rows()
+    assert here.ended(first) == 2
+    assert "this driver lost its study to another one" in here.output
+    assert here.rows() == after
+
+
+# --- networks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("minutes", "moment"),
+    [
+        (5.0, {"at": "append/reported", "count": 8}),  # epochs of a job are lost
+        (0.0, {"at": "rename", "count": 8}),  # the newest checkpoint is half written
+    ],
+)
+def test_networks_trained_after_a_crash_are_the_same_to_the_last_bit(home, minutes, moment):
+    options = ["asha", "--data", "digits", "-R", "4", "--eta", "2", "--configs", "4", "--engine", "inline", "--seed", "3"]
+    options += ["--name", NAME, "--recipe", "train_limit=160", "--recipe", f"checkpoint_minutes={minutes}", "--json"]
+    whole, cut = home("whole"), home("cut")
+    assert whole.run(*options) == 0, whole.output
+    assert cut.run(*options, moment=moment | {"do": "kill"}) == -signal.SIGKILL
+    job = [payload for payload in cut.of("asked")][-1]
+    assert job["stop"] - job["start"] == 2, "the crash is to come in a job of two epochs"
+    assert cut.of("reported")[-1]["job"] == job["job"], "and after its first"
+    assert cut.ended(cut.start("resume", NAME)) == 0, cut.output  # another interpreter, not a fork of the same
+    assert cut.payloads() == whole.payloads()
+    check_told_once(cut.rows())
+
+
+# --- Ray -------------------------------------------------------------------------------------------------
+
+LADDER = {"r": 4, "R": 8, "eta": 2, "configs": 4}
+
+
+def check_complete(home):
+    """Each job told once, with the loss that its configuration gives, at whatever moment it was trained."""
+    rows = home.rows()
+    check_told_once(rows)
+    jobs = {payload["job"]: payload for payload in home.of("asked")}
+    assert sorted(job["rung"] for job in jobs.values()) == [0] * 4 + [1] * 2
+    x = {job["trial"]: job["config"]["x"] for job in jobs.values() if job["start"] == 0}
+    for payload in home.of("reported"):
+        trial = jobs[payload["job"]]["trial"]
+        assert payload["metrics"]["loss"] == wobbly.loss(trial_seed(5, trial), x[trial], payload["epoch"])
+    reported = {(payload["job"], payload["epoch"]) for payload in home.of("reported")}
+    assert reported == {(j, epoch) for j, job in jobs.items() for epoch in range(job["start"] + 1, job["stop"] + 1)}
+    for payload in home.of("told"):
+        job = jobs[payload["job"]]
+        assert payload["loss"] == wobbly.loss(trial_seed(5, job["trial"]), x[job["trial"]], job["stop"])
+    assert home.of("closed")[-1]["reason"] == "done"
+
+
+def lines(home):
+    """What was trained, in order: [(trial, epoch), …]."""
+    path = home.folder / "epochs.txt"
+    return [tuple(map(int, line.split()[1:])) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def check_goes_on(home, known, done):
+    """After a crash at which the log knew these checkpoints, each trial goes on right behind its own, once."""
+    for trial in {trial for trial, _ in done}:
+        epochs = [epoch for each, epoch in done if each == trial]
+        begun = known.get(trial, 0)
+        assert epochs == list(range(begun + 1, begun + 1 + len(epochs))), f"trial {trial}, saved at {begun}: {epochs}"
+
+
+def crash_of_all(home):
+    """SIGKILL to the driver and everything below it at once; gives (checkpoints in the log, epochs trained)."""
+    for _ in range(3):
+        kill_all(home.everyone())
+    wait_until(lambda: not home.everyone(), "the end of all processes")
+    return checkpoints(home.rows()), len(lines(home))
+
+
+@pytest.mark.ray
+def test_a_worker_killed_in_a_job_is_replaced(home):
+    here = home(engine="ray", **LADDER)
+    here.gate(0, 4).touch()
+    process = here.start("run", str(here.file))
+    worker = wait_until(lambda: here.who_trains(0, 4), "the gate")
+    assert worker in here.everyone()
+    assert worker != process.pid
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: here.of("failed"), "the retry")
+    here.gate(0, 4).unlink()
+    assert here.ended(process) == 0, here.output
+    check_complete(here)
+    (failed,) = here.of("failed")
+    job = next(payload["job"] for payload in here.of("asked") if (payload["trial"], payload["rung"]) == (0, 0))
+    assert (failed["job"], failed["attempt"], failed["failure"]["kind"]) == (job, 0, "worker_lost")
+    done = lines(here)
+    assert {each for each in done if done.count(each) > 1} == {(0, 4)}, "epoch 3 was saved, so it is not trained again"
+    wait_until(lambda: not here.everyone(), "the end of all processes")
+
+
+@pytest.mark.ray
+def test_a_driver_interrupted_then_killed_takes_its_ray_with_it(home):
+    here = home(engine="ray", **LADDER)
+    for trial in (0, 1):
+        here.gate(trial, 2).touch()
+        here.gate(trial, 4).touch()
+    process = here.start("run", str(here.file))
+    wait_until(lambda: here.who_trains(0, 2) and here.who_trains(1, 2), "both gates")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    code = here.ended(process)
+    assert (code, here.of("closed")) == (0, [{"session": 0, "reason": "interrupted"}]), here.output
+    assert "interrupted; nothing is lost" in here.output
+    assert "Traceback" not in here.output
+    wait_until(lambda: not here.everyone(), "the end of all processes")
+
+    here.gate(0, 2).unlink()
+    here.gate(1, 2).unlink()
+    known, before = checkpoints(here.rows()), len(lines(here))
+    process = here.fork("resume", NAME)
+    workers = wait_until(lambda: here.who_trains(0, 4) and here.who_trains(1, 4) and here.everyone(), "both gates")
+    check_goes_on(here, known, lines(here)[before:])
+    assert len(workers) > 4, "raylet, GCS and two workers at least"
+    os.kill(process.pid, signal.SIGKILL)
+    assert here.ended(process) == -signal.SIGKILL
+    # The workers stand at their gates: they do not end by themselves.
+    import time; t = time.time()
+    wait_until(lambda: not here.everyone(), "the end of what a killed driver left", seconds=30)
+    print("survived", time.time() - t)
+
+    here.gate(0, 4).unlink()
+    here.gate(1, 4).unlink()
+    known, before = checkpoints(here.rows()), len(lines(here))
+    assert known == {0: 3, 1: 3}
+    assert here.ended(here.fork("resume", NAME)) == 0, here.output
+    check_goes_on(here, known, lines(here)[before:])
+    check_complete(here)
+
+
+@pytest.mark.ray
+def test_everything_killed_at_once_twice(home):
+    here = home(engine="ray", **LADDER)
+    draw, parts = random.Random(11), []
+    for number in range(2):
+        moment = {"at": draw.choice(["append", "commit", "appended"]), "count": draw.randint(7, 15), "do": "hang"}
+        here.fork(*(("run", str(here.file)) if number == 0 else ("resume", NAME)), moment=moment)
+        wait_until(lambda: (here.folder / "hanging").exists(), f"{moment}")
+        (here.folder / "hanging").unlink()
+        parts.append(crash_of_all(here))
+    assert here.ended(here.fork("resume", NAME)) == 0, here.output
+    done = lines(here)
+    for (known, begun), end in zip(parts, [parts[1][1], len(done)], strict=True):
+        check_goes_on(here, known, done[begun:end])
+    check_complete(here)

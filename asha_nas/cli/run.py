@@ -30,6 +30,7 @@ from asha_nas.cli.options import (
 from asha_nas.cli.output import out, print_json, size, table
 from asha_nas.errors import UnknownName
 from asha_nas.live import LiveView, duration, shown
+from asha_nas.provenance import source_hash
 from asha_nas.store import Store
 from asha_nas.study import FullTraining, Objective, PartialTraining, StudySpec, make_spec, read_spec
 
@@ -200,7 +201,11 @@ def _run(study: Any, *, draw: Path | None, as_json: bool) -> None:
         return
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}", soft_wrap=True)
-    out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]asha-nas resume {study.name}[/]\n")
+    out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]asha-nas resume {study.name}[/]\n", soft_wrap=True)
+    if json.loads(study.provenance)["source"] != source_hash():
+        out.print(
+            "note: made by another version of asha-nas; each decision is compared with the log", style="dim"
+        )
     planned = None
     if not isinstance(spec.problem, Objective):
         planned = make_plan(spec, study.store, workers=1).epochs
@@ -211,13 +216,14 @@ def _run(study: Any, *, draw: Path | None, as_json: bool) -> None:
 
 
 def _described(spec: StudySpec) -> str:
-    problem = spec.problem
+    problem, ladder = spec.problem, spec.scheduler.ladder
+    rungs = f"rungs at {', '.join(map(str, ladder))} epochs" if len(ladder) > 1 else f"{ladder[0]} epochs each"
     if isinstance(problem, Objective):
-        return f"{spec.scheduler.kind} over {problem.objective}"
-    size_ = f"{problem.recipe.cells} cells, {problem.recipe.channels} channels"
-    ladder = ", ".join(map(str, spec.scheduler.ladder))
-    what = "DARTS cells" if isinstance(problem, PartialTraining) else "one architecture, several seeds,"
-    return f"{spec.scheduler.kind} over {what} on {problem.data} ({size_}), rungs at {ladder} epochs"
+        return f"{spec.scheduler.kind} over {problem.objective}, {rungs}"
+    network = f"{problem.recipe.cells} cells, {problem.recipe.channels} channels"
+    if isinstance(problem, FullTraining):
+        return f"{spec.scheduler.configs} seeds of one architecture on {problem.data} ({network}), {rungs}"
+    return f"{spec.scheduler.kind} over DARTS cells on {problem.data} ({network}), {rungs}"
 
 
 def _print_end(study: Any, reason: str, draw: Path | None) -> None:

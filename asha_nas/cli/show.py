@@ -138,11 +138,13 @@ def print_cost(history: History) -> None:
     cost = history.cost()
     if not cost.epochs:
         return
-    out.print(
-        f"cost: {cost.epochs} epochs, {duration(cost.trial_seconds)} of training in {duration(cost.wall_seconds)};"
-        f" training all {cost.trials} trials to {history.ladder[-1]} epochs takes {cost.full_epochs} epochs"
-        f" ({cost.full_epochs / cost.epochs:.1f} times as many)"
-    )
+    words = f"cost: {cost.epochs} epochs, {duration(cost.trial_seconds)} of training in {duration(cost.wall_seconds)}"
+    if cost.full_epochs > cost.epochs:
+        times = f"{cost.full_epochs / cost.epochs:.1f} times as many"
+        words += (
+            f"; training all {cost.trials} to {history.ladder[-1]} takes {cost.full_epochs} epochs ({times})"
+        )
+    out.print(words, soft_wrap=True)
 
 
 def best(
@@ -183,8 +185,12 @@ def print_best(history: History) -> None:
     out.print(f"best: trial [bold]{job.trial}[/] with {metric} {value} after {job.stop} epochs")
     others = {k: v for k, v in job.metrics.get(job.stop, {}).items() if k != metric}
     if others:
-        out.print("      " + ", ".join(f"{key} {value:,.4g}" for key, value in others.items()), style="dim")
+        out.print("      " + ", ".join(f"{key} {_number(value)}" for key, value in others.items()), style="dim")
     out.print(_config_text(history.trial(job.trial)), soft_wrap=True, markup=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"
 
 
 def draw_cell(spec: StudySpec, trial: TrialRecord, path: Path) -> None:

@@ -132,24 +132,25 @@ class Store:
             StoreUnavailable: the database failed; nothing was written.
         """
         content = payload(event)
+        # Noted again only once written: if a Ctrl-C comes between the commit and the note, the log is asked next time.
+        sequence = self._next.pop(lease.study, None)
         with self._speaking_plainly(), self._engine.begin() as connection:
             lease.check(connection)
-            if lease.study not in self._next:
+            if sequence is None:
                 last = sa.select(sa.func.max(events.c.sequence)).where(events.c.study == lease.study)
                 newest = connection.execute(last).scalar()
-                self._next[lease.study] = 0 if newest is None else newest + 1
+                sequence = 0 if newest is None else newest + 1
             same_key = (events.c.study == lease.study) & (events.c.key == event.key)
             found = connection.execute(sa.select(events.c.payload).where(same_key)).scalar()
             if found is None:
-                row = {"study": lease.study, "sequence": self._next[lease.study], "key": event.key, "kind": event.kind}
+                row = {"study": lease.study, "sequence": sequence, "key": event.key, "kind": event.kind}
                 row |= {"payload": content, "clock": to_json(event.clock), "time": time.time()}
                 connection.execute(events.insert().values(**row))
             elif found != content:
                 if not isinstance(event, Reported):
                     raise AssertionError(f"event {event.key} is in the log already, saying something else")
                 connection.execute(events.update().where(same_key).values(payload=content, clock=to_json(event.clock)))
-        if found is None:
-            self._next[lease.study] += 1
+        self._next[lease.study] = sequence + (found is None)
 
     def rows(self, study: StudyRecord, after: int = -1) -> Iterator[Row]:
         """The study's log in order, from the event after sequence number ``after``."""

@@ -216,9 +216,8 @@ class EngineContract:
         assert not record.kinds
 
     def test_reports_come_whole_and_in_the_order_of_the_trial(self, record):
-        for (reports, failure), number in zip(
-            record.of("good"), [n for n, a in record.handed_out.items() if a.task.config["kind"] == "good"]
-        ):
+        good = [n for n, assignment in record.handed_out.items() if assignment.task.config["kind"] == "good"]
+        for number, (reports, failure) in zip(good, record.of("good"), strict=True):
             expected = list(make_trial()(record.handed_out[number].task))
             assert repr(reports) == repr(expected)  # repr, because NaN equals nothing
             assert failure is None

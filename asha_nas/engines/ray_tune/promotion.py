@@ -7,7 +7,9 @@ Use it so::
     results = tune.Tuner(trainable, tune_config=tune_config).fit()
 
 The trainable asks :func:`job` what to do: train from ``start`` to ``stop`` epochs and, to go on
-where the trial's earlier job stopped, keep its state in ``folder``.
+where the trial's earlier job stopped, keep its state in ``folder``. After a crash ``folder`` may hold more
+epochs than ``start``; go on from what is there. A trainable that is a class needs, for Tune, a
+``save_checkpoint`` (which may return ``{}``) and, to reuse actors, a ``reset_config`` that returns True.
 """
 
 from __future__ import annotations

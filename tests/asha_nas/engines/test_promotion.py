@@ -2,12 +2,13 @@
 
 import functools
 import inspect
+import itertools
 import json
 import math
-import os
 import signal
 import textwrap
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -95,15 +96,14 @@ def check_a_whole_study(results, home):
     jobs = [result.config[promotion.JOB_KEY] for result in results]
     assert len({(one["trial"], one["rung"]) for one in jobs}) == len(jobs) == 13
     expected = {0: [0], 1: [0, 1, 1], 2: [0, 1, 1, *[2] * 6]}  # the rung whose job trained each epoch
-    (folder,) = {os.path.dirname(one["folder"]) for one in jobs}
+    (folder,) = {Path(one["folder"]).parent for one in jobs}
     for trial in range(9):
         deepest = max(one["rung"] for one in jobs if one["trial"] == trial)
-        with open(f"{folder}/trial-{trial:05d}/state.json") as state:
-            assert json.load(state) == expected[deepest]
+        assert json.loads((folder / f"trial-{trial:05d}" / "state.json").read_text()) == expected[deepest]
     for result in results:
         todo = result.config[promotion.JOB_KEY]
         assert result.metrics["loss"] == abs(result.config["lr"] - 0.1) / todo["stop"]
-    assert folder.startswith(str(home))
+    assert folder.is_relative_to(home)
 
 
 @pytest.mark.ray
@@ -201,9 +201,7 @@ def test_a_searcher_restored_at_any_moment_decides_the_same(tmp_path):
     for moment in range(steps):
         log = []
         original = make(tmp_path)
-        for step, (asked, in_flight) in enumerate(drive(original, log)):
-            if step == moment:
-                break
+        asked, in_flight = next(itertools.islice(drive(original, log), moment, None))
         original.save(str(tmp_path / "state"))
         restored = make(tmp_path, folder=None, max_concurrent=2)
         restored._max_concurrent = None if moment % 2 else 3

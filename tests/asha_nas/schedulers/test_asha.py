@@ -43,10 +43,9 @@ class Naive:
         """Trials of rung k that may go up, best first."""
         ranked = sorted(self.results[k])
         quota = len(ranked) // self.eta
-        if self.promotion == "eager":
-            # Algorithm 2: candidates = top_k(rung, |rung|/η); promotable = those not yet promoted.
-            eligible = ranked[:quota]
-        else:
+        # Algorithm 2: candidates = top_k(rung, |rung|/η); promotable = those not yet promoted.
+        eligible = ranked[:quota]
+        if self.promotion == "capped":
             eligible = ranked if len(self.promoted[k]) < quota else []
         return [t for loss, t in eligible if t not in self.promoted[k] and math.isfinite(loss)]
 

@@ -58,6 +58,7 @@ class Study:
         *,
         engine: Engine | None = None,
         announce: Callable[[str], None] = lambda _url: None,
+        max_hours: float | None = None,
     ) -> str:
         """Run it to its end; a study begun before goes on where it was.
 
@@ -65,6 +66,7 @@ class Study:
             listeners: called with each event after it is in the log.
             engine: instead of the one its spec describes.
             announce: called with the URL of Ray's dashboard, if there is one.
+            max_hours: time limit over all sessions, instead of the spec's.
 
         Returns:
             ``done``, ``time`` (its time limit is reached) or ``interrupted`` (Ctrl-C).
@@ -81,7 +83,10 @@ class Study:
             )
         problem = problems.build(self.spec, self._function)
         chosen = engine or make_engine(self.spec.engine, announce)
-        return runner.run(self._record, self.spec, problem, self.store, chosen, folder=self.folder, listeners=listeners)
+        return runner.run(
+            self._record, self.spec, problem, self.store, chosen,
+            folder=self.folder, listeners=listeners, max_hours=max_hours,
+        )  # fmt: skip
 
     def history(self) -> History:
         """Its log, folded."""

@@ -63,6 +63,7 @@ class Driver:
         write: Callable[[Event], None],
         folder: str,
         clock: Callable[[], float] = time.monotonic,
+        max_hours: float | None = None,
     ) -> None:
         """A driver that has seen nothing yet.
 
@@ -72,12 +73,14 @@ class Driver:
             write: puts an event into the log, whole, before it returns.
             folder: path or URL below which each trial has its folder of checkpoints.
             clock: seconds; decides nothing but the study's time limit.
+            max_hours: time limit over all sessions, instead of the spec's.
         """
         self._spec = spec
         self._problem = problem
         self._write = write
         self._folder = folder.rstrip("/")
         self._clock = clock
+        self._max_hours = max_hours or spec.scheduler.max_hours
         self._scheduler = scheduler(spec, problem.sampler)
         self._running: dict[int, _Running] = {}
         self._again: deque[int] = deque()  # jobs to hand out again, before any new one
@@ -218,8 +221,8 @@ class Driver:
         self._fold(event)
 
     def _time_is_up(self) -> bool:
-        hours = self._spec.scheduler.max_hours
-        if hours is not None and self._spent + self._clock() - self._began > hours * 3600:
+        spent = self._spent + self._clock() - self._began
+        if self._max_hours is not None and spent > self._max_hours * 3600:
             self.out_of_time = True
         return self.out_of_time
 
@@ -233,6 +236,7 @@ def run(
     *,
     folder: str,
     listeners: Iterable[Listener] = (),
+    max_hours: float | None = None,
 ) -> str:
     """Run a study, new or begun, until it is over, its time is up or a person interrupts it.
 
@@ -253,7 +257,7 @@ def run(
             listener(event)
 
     try:
-        driver = Driver(spec, problem, write, folder)
+        driver = Driver(spec, problem, write, folder, max_hours=max_hours)
         driver.replay(store.rows(record))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:

@@ -20,8 +20,8 @@ settings.load_profile("asha-nas")
 
 @pytest.fixture(scope="session")
 def local_ray():
-    """A Ray of two CPUs without a dashboard, for all tests of the session."""
+    """A Ray of two CPUs, and of one GPU that is only a number, without a dashboard, for all tests of the session."""
     from cluster.connection import connected
 
-    with connected(cpus=2):
+    with connected(cpus=2, gpus=1):
         yield

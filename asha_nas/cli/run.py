@@ -117,7 +117,13 @@ def run(
 
 
 def resume(
-    name: NameArgument, draw: DrawOption = None, store_url: StoreOption = None, as_json: JsonOption = False
+    name: NameArgument,
+    max_hours: Annotated[
+        float | None, typer.Option("--max-hours", help="A new time limit, over all sessions together.")
+    ] = None,
+    draw: DrawOption = None,
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Go on with a study after a crash, a stop, or anything else."""
     from asha_nas import api  # noqa: PLC0415 - imports PyTorch
@@ -130,7 +136,7 @@ def resume(
             out.print(f"{name} is done; nothing is left to do\n")
             _print_end(study, "done", draw)
         return
-    _run(study, draw=draw, as_json=as_json)
+    _run(study, draw=draw, as_json=as_json, max_hours=max_hours)
 
 
 def evaluate(
@@ -191,26 +197,26 @@ def check_data(spec: StudySpec) -> None:
         catalogue.load(spec.problem.data, valid_fraction=spec.problem.recipe.valid_fraction)
 
 
-def _run(study: Any, *, draw: Path | None, as_json: bool) -> None:
+def _run(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | None = None) -> None:
     from asha_nas.plan import make_plan  # noqa: PLC0415
 
     spec, history = study.spec, study.history()
     if as_json:
-        study.run()
+        study.run(max_hours=max_hours)
         show.print_best_json(study.spec, study.history(), draw)
         return
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}", soft_wrap=True)
     out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]asha-nas resume {study.name}[/]\n", soft_wrap=True)
     if json.loads(study.provenance)["source"] != source_hash():
-        out.print(
-            "note: made by another version of asha-nas; each decision is compared with the log", style="dim"
-        )
+        out.print("note: made by another version of asha-nas; each decision is compared with the log", style="dim")
     planned = None
     if not isinstance(spec.problem, Objective):
         planned = make_plan(spec, study.store, workers=1).epochs
     with shown(LiveView(history, planned), out) as listener:
-        reason = study.run([listener], announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim"))
+        reason = study.run(
+            [listener], max_hours=max_hours, announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim")
+        )
     out.print()
     _print_end(study, reason, draw)
 
@@ -233,6 +239,7 @@ def _print_end(study: Any, reason: str, draw: Path | None) -> None:
         return
     if reason == "time":
         out.print("the time limit is reached; the jobs that were running have been finished")
+        out.print(f"go on for longer with: [bold]asha-nas resume {name} --max-hours H[/]\n")
     if not history.incumbents:
         out.print(f"no job gave a result; see why: [bold]asha-nas show {name}[/]")
         raise typer.Exit(1)

@@ -141,9 +141,7 @@ def print_cost(history: History) -> None:
     words = f"cost: {cost.epochs} epochs, {duration(cost.trial_seconds)} of training in {duration(cost.wall_seconds)}"
     if cost.full_epochs > cost.epochs:
         times = f"{cost.full_epochs / cost.epochs:.1f} times as many"
-        words += (
-            f"; training all {cost.trials} to {history.ladder[-1]} takes {cost.full_epochs} epochs ({times})"
-        )
+        words += f"; training all {cost.trials} to {history.ladder[-1]} takes {cost.full_epochs} epochs ({times})"
     out.print(words, soft_wrap=True)
 
 

@@ -66,7 +66,7 @@ class ASHA:
     """Asynchronous successive halving by promotion.
 
     Bounded by ``configs`` (how many configurations are started) or by ``max_epochs`` (epochs handed
-    out in all; the first job that no longer fits ends the study), or by both; with neither it goes
+    out in all: a job that no longer fits is not handed out), or by both; with neither it goes
     on until its driver stops asking, as it does at a time limit.
 
     ``ask`` and ``tell`` cost O(log n) for n trials; memory is O(n).

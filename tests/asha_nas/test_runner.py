@@ -2,11 +2,12 @@
 
 import itertools
 import math
+import random
 from collections import Counter
 
 import pytest
 
-from asha_nas.engines import InlineEngine
+from asha_nas.engines import Assignment, InlineEngine
 from asha_nas.errors import LeaseLost, ReplayMismatch, StudyLocked
 from asha_nas.problems import build
 from asha_nas.runner import Driver, run, trial_seed
@@ -97,8 +98,8 @@ def begin(store, spec, events=()):
     return record
 
 
-def go_on(store, record, spec, engine, function=objective, listeners=()):
-    return run(record, spec, build(spec, function), store=store, engine=engine, folder="/x", listeners=listeners)
+def go_on(store, record, spec, engine, function=objective, **more):
+    return run(record, spec, build(spec, function), store=store, engine=engine, folder="/x", **more)
 
 
 def events(store, record):
@@ -262,6 +263,60 @@ def test_a_resumed_job_goes_on_from_its_last_checkpoint(store):
     go_on(store, begin(store, spec, log[:cut]), spec, engine)
     assert [c.epoch for c in engine.tasks[0].checkpoints] == [6, 5, 4]
     assert (engine.tasks[0].trial, engine.tasks[0].start, engine.tasks[0].stop) == (deepest.trial, 3, 9)
+
+
+def test_a_job_whose_last_epoch_is_in_the_log_is_not_run_again(store):
+    log = whole(store)
+    cut = next(i for i, event in enumerate(log) if event.key == "told/4")
+    assert isinstance(log[cut - 1], Reported)
+    spec = spec_of("resumed")
+    engine = Scripted()
+    record = begin(store, spec, log[:cut])
+    go_on(store, record, spec, engine)
+    assert len(engine.tasks) == 13 - 5  # jobs 0 to 4 have their results
+    assert decided(events(store, record)) == decided(log)
+
+
+class Crew:
+    """Several workers in this process, each an epoch further at a time, in an order drawn from a seed."""
+
+    def __init__(self, workers, seed):
+        self.workers = workers
+        self.rng = random.Random(seed)
+
+    def run(self, source, trial):
+        busy, answer = [], None
+        while answer is not DONE or busy:
+            while len(busy) < self.workers and isinstance(answer := source.ask(), Assignment):
+                busy.append((answer, start(trial, answer.task)))
+            if busy:
+                assignment, reports = one = self.rng.choice(busy)
+                if isinstance(news := step(reports), Report):
+                    source.report(assignment, news)
+                else:
+                    busy.remove(one)
+                    source.ended(assignment, news)
+
+
+@pytest.mark.parametrize("workers", [3, 8])
+def test_with_many_workers_nothing_is_lost_or_done_twice(store, workers):
+    """How jobs interleave may differ after a resume; what was decided stays, and the rungs come out as planned."""
+    spec = spec_of("crew")
+    record = begin(store, spec)
+    go_on(store, record, spec, Crew(workers, 0))
+    log = events(store, record)
+    assert digits(log) != digits(whole(store))
+    for length in range(1, len(log), 7):
+        spec = spec_of(f"prefix-{length}")
+        record = begin(store, spec, log[:length])
+        assert go_on(store, record, spec, Crew(workers, length)) == "done"
+        resumed = events(store, record)
+        assert digits(resumed[:length]) == digits(log[:length])
+        asked = [event for event in resumed if isinstance(event, Asked)]
+        assert Counter(event.rung for event in asked) == dict(enumerate(survivors(9, 3, 3)))
+        assert len({(event.trial, event.rung) for event in asked}) == len(asked)
+        assert {event.job for event in resumed if isinstance(event, Told)} == {event.job for event in asked}
+        assert all(event.loss is not None for event in resumed if isinstance(event, Told))
 
 
 @pytest.mark.parametrize(
@@ -436,13 +491,16 @@ def test_a_study_ends_in_time(store, monkeypatch):
         now[0] += 1000.0
         return 1.0
 
-    monkeypatch.setattr(Driver.__init__, "__defaults__", (lambda: now[0],))
+    monkeypatch.setattr(Driver.__init__, "__defaults__", (lambda: now[0], None))
     spec = spec_of(scheduler={"kind": "random", "R": 1, "max_hours": 1.0})
     record = begin(store, spec)
     assert go_on(store, record, spec, InlineEngine(), slow) == "time"
     log = events(store, record)
     assert sum(isinstance(event, Told) for event in log) == 4  # 3,000 s are within an hour, 4,000 s are not
     assert log[-1] == Closed(session=0, reason="time")
+    # The log's own clock, which counts earlier sessions, stood still: the new limit is all for this one.
+    assert go_on(store, record, spec, InlineEngine(), slow, max_hours=2.0) == "time"
+    assert sum(isinstance(event, Told) for event in events(store, record)) == 4 + 8
 
 
 @pytest.mark.parametrize("max_epochs", [1, 7, 20, 30])

@@ -61,7 +61,10 @@ class SourceSearcher(Searcher):
                 self._safely(self._source.ended, assignment, news)
 
     def on_trial_complete(
-        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
+        self,
+        trial_id: str,
+        result: Mapping[str, Any] | None = None,  # noqa: ARG002 - Tune's signature
+        error: bool = False,  # noqa: ARG002
     ) -> None:
         """The Tune trial is over. If its job is not, its process is gone."""
         assignment = self._in_flight.pop(trial_id, None)

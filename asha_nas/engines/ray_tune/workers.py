@@ -107,7 +107,7 @@ class WorkerKeeper(TrialScheduler):
     def _drop(self, tune_controller: Any) -> None:
         still, self._gone = self._gone, []
         for trial in still:
-            if not trial.is_finished():
+            if trial.status not in (Trial.TERMINATED, Trial.ERROR):
                 self._gone.append(trial)
                 continue
             if trial in tune_controller.get_trials():

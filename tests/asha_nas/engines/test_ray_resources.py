@@ -1,0 +1,69 @@
+"""What a job may use: processors, and whole or shared GPUs."""
+
+import pytest
+
+from asha_nas.engines import Assignment
+from asha_nas.schedulers import ASHA, Answer, Outcome
+from trials.contract import Report, Task
+
+pytestmark = pytest.mark.ray
+
+
+class Source:
+    """Hands out ``configs`` jobs of one epoch, and keeps what they report."""
+
+    def __init__(self, configs):
+        self.scheduler = ASHA(lambda rng: {}, 0, rungs=(1,), eta=2, configs=configs)
+        self.reports = []
+        self.failures = []
+
+    def ask(self):
+        job = self.scheduler.ask()
+        return job if isinstance(job, Answer) else Assignment(job, 0, Task(job.trial, {}, 0, 1, 0, "/none"))
+
+    def report(self, assignment, report):
+        self.reports.append(report)
+
+    def ended(self, assignment, failure):
+        self.failures.append(failure)
+        self.scheduler.tell(assignment.job, Outcome(0.0))
+
+
+def resources(task):
+    import ray
+
+    mine = ray.get_runtime_context().get_assigned_resources()
+    yield Report(task.stop, {"cpu": mine.get("CPU", 0.0), "gpu": mine.get("GPU", 0.0)})
+
+
+@pytest.mark.parametrize(("cpus", "gpus"), [(1.0, 0.0), (0.5, 0.5), (1.0, 1.0), (2.0, 0.25)])
+def test_each_job_has_what_it_was_promised(local_ray, cpus, gpus):
+    from asha_nas.engines.ray_tune import RayTuneEngine
+
+    source = Source(4)
+    RayTuneEngine(cpus_per_trial=cpus, gpus_per_trial=gpus).run(source, resources)
+    assert source.failures == [None] * 4
+    assert {(report.metrics["cpu"], report.metrics["gpu"]) for report in source.reports} == {(cpus, gpus)}
+
+
+def test_two_jobs_share_a_gpu(local_ray, tmp_path):
+    """Each waits for the other to have begun, so they can end only if they run together."""
+    from asha_nas.engines.ray_tune import RayTuneEngine
+
+    folder = str(tmp_path)
+
+    def meet(task):
+        import time
+        from pathlib import Path
+
+        (Path(folder) / str(task.trial)).touch()
+        deadline = time.monotonic() + 60
+        while len(list(Path(folder).iterdir())) < 2:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the other job never began")
+            time.sleep(0.01)
+        yield Report(task.stop, {"loss": 0.0})
+
+    source = Source(2)
+    RayTuneEngine(cpus_per_trial=1.0, gpus_per_trial=0.5).run(source, meet)
+    assert source.failures == [None, None]

@@ -22,13 +22,11 @@ import pytest
 
 from asha_nas.runner import trial_seed
 from tests.crash import driver, wobbly
-from tests.crash.processes import (
-    MARK, alive, descendants, kill_all, marked, name_of, wait_until,
-)  # fmt: skip
+from tests.crash.processes import MARK, alive, descendants, kill_all, marked, name_of, wait_until
 
 pytestmark = pytest.mark.kill
 
-EVERY = int(os.environ.get("ASHA_NAS_CRASH_EVERY", "3"))
+EVERY = int(os.environ.get("ASHA_NAS_CRASH_EVERY", "5"))
 """Of the points at which a driver can die, every how-many-th is tried; 1 for all (a minute more)."""
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,8 +40,9 @@ SESSIONS = ("opened", "closed")
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
-        "alembic.command", "alembic.config", "asha_nas.api", "asha_nas.cli", "asha_nas.engines.ray_tune", "asha_nas.plan",
-        "pytest", "sklearn.datasets", "sqlalchemy.dialects.sqlite", "trials.data.catalogue", "tests.crash.driver",
+        "alembic.command", "alembic.config", "asha_nas.api", "asha_nas.cli", "asha_nas.engines.ray_tune",
+        "asha_nas.plan", "pytest", "sklearn.datasets", "sqlalchemy.dialects.sqlite", "tests.crash.driver",
+        "trials.data.catalogue",
     ]
 )  # fmt: skip
 
@@ -65,9 +64,9 @@ class Home:
         self.known = {}
         self.ignored = {}
         self.environment = {
-            "ASHA_NAS_STORE": str(folder / "studies.db"), "CRASH_FOLDER": str(folder), "XDG_DATA_HOME": str(folder / "data"),
-            "PYTHONPATH": f"{folder / 'modules'}{os.pathsep}{ROOT}", "RAY_TMPDIR": str(self.ray), "TMPDIR": str(self.ray),
-            "COLUMNS": "300", MARK: self.mark,
+            "ASHA_NAS_STORE": str(folder / "studies.db"), "XDG_DATA_HOME": str(folder / "data"),
+            "PYTHONPATH": f"{folder / 'modules'}{os.pathsep}{ROOT}", "CRASH_FOLDER": str(folder), MARK: self.mark,
+            "RAY_TMPDIR": str(self.ray), "TMPDIR": str(self.ray), "COLUMNS": "300",
         }  # fmt: skip
         lines = [f'name = "{NAME}"', "seed = 5", "[problem]", 'kind = "objective"', 'objective = "wobbly:train"']
         lines += [
@@ -263,6 +262,137 @@ def go_on(home):
     assert code == 0, home.output
 
 
+# --- Ray -------------------------------------------------------------------------------------------------
+
+LADDER = {"r": 4, "R": 8, "eta": 2, "configs": 4}
+
+
+def check_complete(home):
+    """Each job told once, with the loss that its configuration gives, at whatever moment it was trained."""
+    rows = home.rows()
+    check_told_once(rows)
+    jobs = {payload["job"]: payload for payload in home.of("asked")}
+    assert sorted(job["rung"] for job in jobs.values()) == [0] * 4 + [1] * 2
+    x = {job["trial"]: job["config"]["x"] for job in jobs.values() if job["start"] == 0}
+    for payload in home.of("reported"):
+        trial = jobs[payload["job"]]["trial"]
+        assert payload["metrics"]["loss"] == wobbly.loss(trial_seed(5, trial), x[trial], payload["epoch"])
+    reported = {(payload["job"], payload["epoch"]) for payload in home.of("reported")}
+    assert reported == {(j, epoch) for j, job in jobs.items() for epoch in range(job["start"] + 1, job["stop"] + 1)}
+    for payload in home.of("told"):
+        job = jobs[payload["job"]]
+        assert payload["loss"] == wobbly.loss(trial_seed(5, job["trial"]), x[job["trial"]], job["stop"])
+    assert home.of("closed")[-1]["reason"] == "done"
+
+
+def lines(home):
+    """What was trained, in order: [(trial, epoch), …]."""
+    path = home.folder / "epochs.txt"
+    return [tuple(map(int, line.split()[1:])) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def check_goes_on(home, known, done):
+    """After a crash at which the log knew these checkpoints, each trial goes on right behind its own, once."""
+    for trial in {trial for trial, _ in done}:
+        epochs = [epoch for each, epoch in done if each == trial]
+        begun = known.get(trial, 0)
+        assert epochs == list(range(begun + 1, begun + 1 + len(epochs))), f"trial {trial}, saved at {begun}: {epochs}"
+
+
+def crash_of_all(home):
+    """SIGKILL to the driver and everything below it at once; gives (checkpoints in the log, epochs trained)."""
+    for _ in range(3):
+        kill_all(home.everyone())
+    wait_until(lambda: not home.everyone(), "the end of all processes")
+    return checkpoints(home.rows()), len(lines(home))
+
+
+@pytest.fixture(scope="module")
+def lingering():
+    """Ray's own agents, whose raylet was killed with the driver: they look for their GCS for a minute more.
+
+    They train nothing and write nothing of ours. That they do end is seen at the end of this module.
+    """
+    known = {}
+    yield known
+    try:
+        wait_until(lambda: not alive(known), "the end of Ray's agents", seconds=ENOUGH, every=0.1)
+    finally:
+        kill_all(known)
+
+
+@pytest.mark.ray
+def test_a_driver_interrupted_then_killed(home, lingering):
+    here = home(engine="ray", **LADDER)
+    for trial in (0, 1):
+        here.gate(trial, 2).touch()
+        here.gate(trial, 4).touch()
+    process = here.start("run", str(here.file))
+    wait_until(lambda: here.who_trains(0, 2) and here.who_trains(1, 2), "both gates")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert here.ended(process) == 0, here.output
+    assert here.of("closed") == [{"session": 0, "reason": "interrupted"}]
+    assert "interrupted; nothing is lost" in here.output
+    assert "Traceback" not in here.output
+    wait_until(lambda: not here.everyone(), "the end of all processes")
+
+    here.gate(0, 2).unlink()
+    here.gate(1, 2).unlink()
+    known, before = checkpoints(here.rows()), len(lines(here))
+    process = here.fork("resume", NAME)
+    running = wait_until(lambda: here.who_trains(0, 4) and here.who_trains(1, 4) and here.everyone(), "both gates")
+    check_goes_on(here, known, lines(here)[before:])
+    assert {here.who_trains(0, 4), here.who_trains(1, 4)} < set(running)
+    os.kill(process.pid, signal.SIGKILL)
+    lingering |= {pid: since for pid, since in running.items() if "Agent" in name_of(pid)}
+    here.ignored = lingering
+    # The workers stand at their gates and would not end by themselves.
+    wait_until(lambda: not here.everyone(), "the end of all that a killed driver's workers do", seconds=30)
+
+    here.gate(0, 4).unlink()
+    here.gate(1, 4).unlink()
+    known, before = checkpoints(here.rows()), len(lines(here))
+    assert known == {0: 3, 1: 3}
+    assert here.run("resume", NAME) == 0, here.output
+    check_goes_on(here, known, lines(here)[before:])
+    check_complete(here)
+
+
+@pytest.mark.ray
+def test_a_worker_killed_then_everything_twice(home):
+    here = home(engine="ray", **LADDER)
+    here.gate(0, 4).touch()
+    process = here.start("run", str(here.file))
+    worker = wait_until(lambda: here.who_trains(0, 4), "the gate")
+    assert worker in here.everyone()
+    assert worker != process.pid
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: lines(here).count((0, 4)) == 2, "the repeat")
+    (failed,) = here.of("failed")
+    job = next(payload["job"] for payload in here.of("asked") if (payload["trial"], payload["rung"]) == (0, 0))
+    assert (failed["job"], failed["attempt"], failed["failure"]["kind"]) == (job, 0, "worker_lost")
+
+    parts = [crash_of_all(here)]
+    first = lines(here)
+    assert {each for each in first if first.count(each) > 1} == {(0, 4)}, (
+        "epoch 3 was saved, so it is not trained again"
+    )
+    here.gate(0, 4).unlink()
+    draw = random.Random(11)  # seven events at least are missing: two reports and ends, a job of four epochs
+    moment = {"at": draw.choice(["append", "commit", "appended"]), "count": draw.randint(3, 6), "do": "hang"}
+    here.fork("resume", NAME, moment=moment)
+    wait_until((here.folder / "hanging").exists, f"{moment}")
+    parts.append(crash_of_all(here))
+    assert here.run("resume", NAME) == 0, here.output
+
+    done = lines(here)
+    for (known, begun), end in zip(parts, [parts[1][1], len(done)], strict=True):
+        check_goes_on(here, known, done[begun:end])
+    check_complete(here)
+    assert here.of("failed") == [failed], "what the crashes cut short is no failed attempt"
+    wait_until(lambda: not here.everyone(), "the end of all processes")
+
+
 # --- inline ----------------------------------------------------------------------------------------------
 
 
@@ -370,13 +500,13 @@ def test_a_study_that_is_run_is_not_resumed_and_a_driver_taken_for_dead_writes_n
 
 
 @pytest.mark.parametrize(
-    ("minutes", "moment"),
+    ("minutes", "moment", "again"),
     [
-        (5.0, {"at": "append/reported", "count": 8}),  # epochs of a job are lost
-        (0.0, {"at": "rename", "count": 8}),  # the newest checkpoint is half written
+        (5.0, {"at": "append/reported", "count": 8}, Home.start),  # epochs are lost; another interpreter, no fork
+        (0.0, {"at": "rename", "count": 8}, Home.fork),  # the newest checkpoint is half written
     ],
 )
-def test_networks_trained_after_a_crash_are_the_same_to_the_last_bit(home, minutes, moment):
+def test_networks_trained_after_a_crash_are_the_same_to_the_last_bit(home, minutes, moment, again):
     options = [
         "asha",
         "--data",
@@ -396,140 +526,9 @@ def test_networks_trained_after_a_crash_are_the_same_to_the_last_bit(home, minut
     whole, cut = home("whole"), home("cut")
     assert whole.run(*options) == 0, whole.output
     assert cut.run(*options, moment=moment | {"do": "kill"}) == -signal.SIGKILL
-    job = [payload for payload in cut.of("asked")][-1]
+    job = cut.of("asked")[-1]
     assert job["stop"] - job["start"] == 2, "the crash is to come in a job of two epochs"
     assert cut.of("reported")[-1]["job"] == job["job"], "and after its first"
-    assert cut.ended(cut.start("resume", NAME)) == 0, cut.output  # another interpreter, not a fork of the same
+    assert cut.ended(again(cut, "resume", NAME)) == 0, cut.output
     assert cut.payloads() == whole.payloads()
     check_told_once(cut.rows())
-
-
-# --- Ray -------------------------------------------------------------------------------------------------
-
-LADDER = {"r": 4, "R": 8, "eta": 2, "configs": 4}
-
-
-def check_complete(home):
-    """Each job told once, with the loss that its configuration gives, at whatever moment it was trained."""
-    rows = home.rows()
-    check_told_once(rows)
-    jobs = {payload["job"]: payload for payload in home.of("asked")}
-    assert sorted(job["rung"] for job in jobs.values()) == [0] * 4 + [1] * 2
-    x = {job["trial"]: job["config"]["x"] for job in jobs.values() if job["start"] == 0}
-    for payload in home.of("reported"):
-        trial = jobs[payload["job"]]["trial"]
-        assert payload["metrics"]["loss"] == wobbly.loss(trial_seed(5, trial), x[trial], payload["epoch"])
-    reported = {(payload["job"], payload["epoch"]) for payload in home.of("reported")}
-    assert reported == {(j, epoch) for j, job in jobs.items() for epoch in range(job["start"] + 1, job["stop"] + 1)}
-    for payload in home.of("told"):
-        job = jobs[payload["job"]]
-        assert payload["loss"] == wobbly.loss(trial_seed(5, job["trial"]), x[job["trial"]], job["stop"])
-    assert home.of("closed")[-1]["reason"] == "done"
-
-
-def lines(home):
-    """What was trained, in order: [(trial, epoch), …]."""
-    path = home.folder / "epochs.txt"
-    return [tuple(map(int, line.split()[1:])) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def check_goes_on(home, known, done):
-    """After a crash at which the log knew these checkpoints, each trial goes on right behind its own, once."""
-    for trial in {trial for trial, _ in done}:
-        epochs = [epoch for each, epoch in done if each == trial]
-        begun = known.get(trial, 0)
-        assert epochs == list(range(begun + 1, begun + 1 + len(epochs))), f"trial {trial}, saved at {begun}: {epochs}"
-
-
-def crash_of_all(home):
-    """SIGKILL to the driver and everything below it at once; gives (checkpoints in the log, epochs trained)."""
-    for _ in range(3):
-        kill_all(home.everyone())
-    wait_until(lambda: not home.everyone(), "the end of all processes")
-    return checkpoints(home.rows()), len(lines(home))
-
-
-@pytest.fixture(scope="module")
-def lingering():
-    """Ray's own agents, whose raylet was killed with the driver: they look for their GCS for a minute more.
-
-    They train nothing and write nothing of ours. That they do end is seen at the end of this module.
-    """
-    known = {}
-    yield known
-    try:
-        wait_until(lambda: not alive(known), "the end of Ray's agents", seconds=ENOUGH, every=0.1)
-    finally:
-        kill_all(known)
-
-
-@pytest.mark.ray
-def test_a_driver_interrupted_then_killed(home, lingering):
-    here = home(engine="ray", **LADDER)
-    for trial in (0, 1):
-        here.gate(trial, 2).touch()
-        here.gate(trial, 4).touch()
-    process = here.start("run", str(here.file))
-    wait_until(lambda: here.who_trains(0, 2) and here.who_trains(1, 2), "both gates")
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert here.ended(process) == 0, here.output
-    assert here.of("closed") == [{"session": 0, "reason": "interrupted"}]
-    assert "interrupted; nothing is lost" in here.output
-    assert "Traceback" not in here.output
-    wait_until(lambda: not here.everyone(), "the end of all processes")
-
-    here.gate(0, 2).unlink()
-    here.gate(1, 2).unlink()
-    known, before = checkpoints(here.rows()), len(lines(here))
-    process = here.start("resume", NAME)
-    running = wait_until(lambda: here.who_trains(0, 4) and here.who_trains(1, 4) and here.everyone(), "both gates")
-    check_goes_on(here, known, lines(here)[before:])
-    assert {here.who_trains(0, 4), here.who_trains(1, 4)} < set(running)
-    os.kill(process.pid, signal.SIGKILL)
-    lingering |= {pid: since for pid, since in running.items() if "Agent" in name_of(pid)}
-    here.ignored = lingering
-    # The workers stand at their gates and would not end by themselves.
-    wait_until(lambda: not here.everyone(), "the end of all that a killed driver's workers do", seconds=30)
-
-    here.gate(0, 4).unlink()
-    here.gate(1, 4).unlink()
-    known, before = checkpoints(here.rows()), len(lines(here))
-    assert known == {0: 3, 1: 3}
-    assert here.run("resume", NAME) == 0, here.output
-    check_goes_on(here, known, lines(here)[before:])
-    check_complete(here)
-
-
-@pytest.mark.ray
-def test_a_worker_killed_then_everything_twice(home):
-    here = home(engine="ray", **LADDER)
-    here.gate(0, 4).touch()
-    process = here.start("run", str(here.file), moment={"at": "append/reported", "count": 13, "do": "hang"})
-    worker = wait_until(lambda: here.who_trains(0, 4), "the gate")
-    assert worker in here.everyone()
-    assert worker != process.pid
-    os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: here.of("failed"), "the retry")
-    here.gate(0, 4).unlink()
-
-    draw, parts = random.Random(11), []
-    for _ in range(2):
-        wait_until((here.folder / "hanging").exists, "the moment")
-        (here.folder / "hanging").unlink()
-        parts.append(crash_of_all(here))
-        moment = {"at": draw.choice(["append", "commit", "appended"]), "count": draw.randint(4, 8), "do": "hang"}
-        process = here.fork("resume", NAME, moment=moment if len(parts) == 1 else None)
-    assert here.ended(process) == 0, here.output
-
-    done = lines(here)
-    first = done[: parts[0][1]]
-    assert {each for each in first if first.count(each) > 1} == {(0, 4)}, (
-        "epoch 3 was saved, so it is not trained again"
-    )
-    (failed,) = here.of("failed")
-    job = next(payload["job"] for payload in here.of("asked") if (payload["trial"], payload["rung"]) == (0, 0))
-    assert (failed["job"], failed["attempt"], failed["failure"]["kind"]) == (job, 0, "worker_lost")
-    for (known, begun), end in zip(parts, [parts[1][1], len(done)], strict=True):
-        check_goes_on(here, known, done[begun:end])
-    check_complete(here)
-    wait_until(lambda: not here.everyone(), "the end of all processes")

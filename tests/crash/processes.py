@@ -35,7 +35,7 @@ def name_of(pid):
 
 
 def pids():
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
 
 
 def descendants(*roots):

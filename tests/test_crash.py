@@ -330,7 +330,7 @@ def test_a_driver_interrupted_then_killed(home, lingering):
     process = here.start("run", str(here.file))
     wait_until(lambda: here.who_trains(0, 2) and here.who_trains(1, 2), "both gates")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert here.ended(process) == 0, here.output
+    assert here.ended(process) == 130, here.output
     assert here.of("closed") == [{"session": 0, "reason": "interrupted"}]
     assert "interrupted; nothing is lost" in here.output
     assert "Traceback" not in here.output
@@ -443,14 +443,14 @@ def test_killed_after_every_second_event(home, undisturbed):
 
 
 def test_interrupted_at_any_point(home, undisturbed):
-    """Ctrl-C: exit code 0 and a closed log while jobs are run, 130 before and after."""
+    """Ctrl-C: exit code 130, and a closed log while jobs are run."""
     first, last = undisturbed.points.index("append/asked") + 1, undisturbed.points.index("append/closed")
 
     def interrupt(number):
         here = home(f"{number}", **TROUBLE)
         code = here.run("run", str(here.file), moment={"count": number, "do": "interrupt"})
         if first <= number <= last:
-            assert (code, here.of("closed")) == (0, [{"session": 0, "reason": "interrupted"}]), here.output
+            assert (code, here.of("closed")) == (130, [{"session": 0, "reason": "interrupted"}]), here.output
             assert f"interrupted; nothing is lost. Go on with: asha-nas resume {NAME}" in here.output
         else:
             assert (code, "Traceback" in here.output) == (130, False), here.output

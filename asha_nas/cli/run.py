@@ -202,9 +202,9 @@ def _run(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | Non
 
     spec, history = study.spec, study.history()
     if as_json:
-        study.run(max_hours=max_hours)
+        reason = study.run(max_hours=max_hours)
         show.print_best_json(study.spec, study.history(), draw)
-        return
+        raise typer.Exit(130 if reason == "interrupted" else 0)
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}", soft_wrap=True)
     out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]asha-nas resume {study.name}[/]\n", soft_wrap=True)
@@ -236,7 +236,7 @@ def _print_end(study: Any, reason: str, draw: Path | None) -> None:
     history, spec, name = study.history(), study.spec, study.name
     if reason == "interrupted":
         out.print(f"interrupted; nothing is lost. Go on with: [bold]asha-nas resume {name}[/]")
-        return
+        raise typer.Exit(130)
     if reason == "time":
         out.print("the time limit is reached; the jobs that were running have been finished")
         out.print(f"go on for longer with: [bold]asha-nas resume {name} --max-hours H[/]\n")

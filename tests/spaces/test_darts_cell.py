@@ -59,9 +59,7 @@ def equivalent(a, b):
 def test_values_are_hashable_comparable_and_picklable():
     genotype = PUBLISHED["DARTS_V2"]
     assert {genotype: 1}[pickle.loads(pickle.dumps(genotype))] == 1
-    assert Cell([[Edge("none", 0), Edge("none", 1)] for _ in range(4)]) == Cell.of(
-        *[("none", 0), ("none", 1)] * 4
-    )
+    assert Cell([[Edge("none", 0), Edge("none", 1)] for _ in range(4)]) == Cell.of(*[("none", 0), ("none", 1)] * 4)
     with pytest.raises(AttributeError):
         genotype.normal = SKIPS
 

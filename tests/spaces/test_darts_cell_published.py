@@ -25,9 +25,7 @@ def parameters(genotype, channels=36, cells=20, classes=10):
         width *= 2 if is_reduction else 1
         cell = genotype.reduction if is_reduction else genotype.normal
         total += conv_bn(before, width) + conv_bn(previous, width)
-        total += sum(
-            edge(e.operation, width, is_reduction and e.source < 2) for node in cell.nodes for e in node
-        )
+        total += sum(edge(e.operation, width, is_reduction and e.source < 2) for node in cell.nodes for e in node)
         before, previous = previous, 4 * width
     return total + previous * classes + classes
 

@@ -69,9 +69,7 @@ def test_sources_ascend_and_the_seed_decides():
     rng = np.random.default_rng(3)
     for _ in range(50):
         genotype = sample_genotype(rng, "released")
-        assert all(
-            a.source < b.source for cell in (genotype.normal, genotype.reduction) for a, b in cell.nodes
-        )
+        assert all(a.source < b.source for cell in (genotype.normal, genotype.reduction) for a, b in cell.nodes)
     assert sample_genotype(np.random.default_rng(5)) == sample_genotype(np.random.default_rng(5))
     # Studies are repeated from their seed: if this text changes, old seeds give other architectures.
     assert str(sample_genotype(np.random.default_rng(0))).startswith(

@@ -75,9 +75,7 @@ def test_nothing_covers_anything(graph):
     for (_, route), points in zip(layout.routes, layout.paths(), strict=True):
         others = [part for part in parts if part not in route]
         for x, y in bends(points):
-            assert not any(
-                abs(x - part.x) < part.size[0] / 2 and abs(y - part.y) < part.size[1] / 2 for part in others
-            )
+            assert not any(abs(x - part.x) < part.size[0] / 2 and abs(y - part.y) < part.size[1] / 2 for part in others)
 
 
 def test_a_layout_runs_from_left_to_right_and_fills_the_width_it_is_given():

@@ -1,5 +1,6 @@
 """Studies from Python, and what analysis makes of their logs."""
 
+import io
 import math
 
 import pandas as pd
@@ -149,9 +150,8 @@ def test_the_live_view_of_a_log(store, capsys):
         study.run([listener])
     assert "results by epochs 1:9 3:3 9:1" in view.line()
     assert "results by epochs" in capsys.readouterr().out
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    with console.file:
-        console.print(view)
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(view)
     text = console.export_text()
     assert "incumbent: trial" in text and "saved beside full training" in text
     assert ladder_table(study.history()).row_count == 3

@@ -21,7 +21,6 @@ def cli(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr("sys.argv", ["asha-nas", *arguments])
         with pytest.raises(SystemExit) as end:
             main()
-            raise SystemExit(0)
         written = capsys.readouterr()
         return end.value.code or 0, written.out, written.err
 

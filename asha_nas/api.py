@@ -13,7 +13,7 @@ from ConfigSpace import ConfigurationSpace
 from asha_nas import problems, runner
 from asha_nas.analysis import History, JobRecord, frames
 from asha_nas.engines import Engine, InlineEngine
-from asha_nas.errors import SpecError
+from asha_nas.errors import SpecError, StudyExists
 from asha_nas.provenance import provenance
 from asha_nas.store import Listener, Store, StudyRecord
 from asha_nas.store.events import to_json
@@ -50,7 +50,8 @@ class Study:
     @property
     def folder(self) -> str:
         """Path or URL below which its checkpoints lie."""
-        return f"{self.spec.checkpoints or default_checkpoints()}/{self.name}"
+        # With the time of its making: another store may hold a study of the same name.
+        return f"{self.spec.checkpoints or default_checkpoints()}/{self.name}-{round(1e6 * self._record.created):x}"
 
     def run(
         self,
@@ -134,7 +135,9 @@ def create(spec: StudySpec, *, store: Store | None = None, objective: Callable[[
 
     Raises:
         StudyExists: the name is taken.
+        InvalidValue: its function or space is not installed; nothing is stored then.
     """
+    problems.build(spec, objective)
     store = store or Store()
     return Study(store, store.create(spec.name, spec.model_dump_json(), to_json(provenance())), objective)
 
@@ -174,7 +177,6 @@ def objective_study(
         StudyExists: the name is taken.
     """
     plain = hyperparameters.to_plain(space) if isinstance(space, ConfigurationSpace) else dict(space)
-    hyperparameters.from_plain(plain)  # a wrong space is told now
     spec = make_spec(
         {
             "name": name, "seed": seed, "scheduler": scheduler.model_dump(), "checkpoints": checkpoints,
@@ -184,7 +186,13 @@ def objective_study(
             "engine": (engine or Workers()).model_dump(), "retries": (retries or Retries()).model_dump(),
         }
     )  # fmt: skip
-    return create(spec, store=store, objective=objective)
+    try:
+        return create(spec, store=store, objective=objective)
+    except StudyExists:
+        raise StudyExists(
+            f"a study named {name!r} exists already\n"
+            f"Go on with it: asha_nas.load({name!r}, objective=function).run(). Or choose another name."
+        ) from None
 
 
 def load(name: str, *, store: Store | None = None, objective: Callable[[Task], Any] | None = None) -> Study:

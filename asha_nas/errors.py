@@ -11,12 +11,14 @@ UserError                     exit code 2, one or two lines: value, rule, remedy
 ├── StudyLocked               another driver is running it
 ├── LeaseLost                 another driver took the study over while this one ran
 ├── StoreUnavailable          the store cannot be opened or written
+├── StudyUnreadable           a study's row or log is damaged, or in a form this version does not read
 ├── ReplayMismatch            this version would have decided otherwise than the log says
 ├── TrialNotFound             the study has no such trial
 ├── NoResult                  nothing has finished yet
 ├── PackagesOverwritten       another distribution took one of our package names
 ├── ClusterUnreachable        cluster.connection: no Ray answers at the address
 ├── DataMissing, DataDamaged  trials.data: a data set is not there, or not whole
+├── DataNotFetched            trials.data: a download failed, or did not give what it should
 └── CheckpointMissing, CheckpointDamaged, CheckpointNotWritten
 trials.checkpoint: recorded as the failure of a job
 TrialFailure                  trials.contract: recorded, retried by policy, never fatal for a study
@@ -55,6 +57,16 @@ class StoreUnavailable(UserError):
     """The store cannot be opened or written."""
 
 
+class StudyUnreadable(UserError):
+    """What the store holds of a study is damaged, or in a form that this version does not read."""
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(
+            f"study {name!r} cannot be read: {what}\n"
+            "Read it with the version of asha-nas it was made with, or bring the store back from a backup."
+        )
+
+
 class ReplayMismatch(UserError):
     """The log holds decisions that this version would not make."""
 
@@ -73,6 +85,6 @@ class PackagesOverwritten(UserError):
 
 __all__ = [
     "Diverged", "InvalidValue", "LeaseLost", "NoResult", "OutOfMemory", "PackagesOverwritten", "ReplayMismatch",
-    "SpecError", "StoreUnavailable", "StudyExists", "StudyLocked", "StudyNotFound", "TrialFailure",
-    "TrialNotFound", "UnknownName", "UserError",
+    "SpecError", "StoreUnavailable", "StudyExists", "StudyLocked", "StudyNotFound",
+    "StudyUnreadable", "TrialFailure", "TrialNotFound", "UnknownName", "UserError",
 ]  # fmt: skip

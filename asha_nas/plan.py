@@ -1,4 +1,4 @@
-"""What a study would do, found by letting its scheduler run dry: jobs, epochs, hours, disk."""
+"""What a study would do: jobs, epochs, hours and disk, without running any of it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from asha_nas import problems
 from asha_nas.analysis import History
 from asha_nas.errors import UserError
-from asha_nas.schedulers import Answer, Job, Outcome
+from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
-from asha_nas.study import FullTraining, Objective, PartialTraining, StudySpec
+from asha_nas.study import FullTraining, Objective, PartialTraining, Random, StudySpec
+from trials.recipe import RECIPES
 
-CHECKPOINTS_KEPT = 2
-"""Files a trial keeps at the end of a job: its newest state, and the one before as a fallback."""
+MOST_JOBS = 100_000
+"""Where counting stops, if a study has to be played through to be counted."""
 
 TYPICAL_SECONDS = {
     "digits": (0.7, "typical of one processor core"),
@@ -61,68 +62,121 @@ class Plan:
 def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     """Plan a study without running any of it.
 
-    Losses are drawn at random: with the ``capped`` rule the number of jobs at each rung does not depend
-    on them, so the plan is exact as long as no job fails; with ``eager`` it is one likely course.
+    Exact, as long as no job fails, for random search and for the ``capped`` rule bounded by ``configs``: the
+    number of jobs at each rung then depends on nothing else. Otherwise it is one likely course, of one
+    worker, with losses drawn at random.
 
     Args:
         spec: the study.
         store: where seconds per epoch of earlier studies are looked up.
         workers: jobs at a time.
+
+    Raises:
+        UserError: the study is bounded by time alone and nothing is known about the time an epoch takes.
     """
     problems.build(spec)  # what is not installed, or makes no space, is told now
     seconds, source, measured_bytes = _experience(spec, store)
-    limit = spec.scheduler.max_hours
-    budget = None if limit is None or seconds is None else limit * 3600 * workers / seconds
-    if limit is not None and budget is None and spec.scheduler.configs is None and spec.scheduler.max_epochs is None:
-        raise UserError(
-            f"max_hours = {limit}: cannot be planned, as nothing is known about the seconds an epoch takes\n"
-            "Give --configs or --max-epochs, or run one small study first."
-        )
-    jobs = list(_dry_run(spec, budget))
-    ladder = spec.scheduler.ladder
-    rungs = tuple(_rung(k, stop, [job for job in jobs if job.rung == k]) for k, stop in enumerate(ladder))
+    budget = _budget(spec, seconds, workers)
+    counts, cut = _jobs_by_rung(spec, budget)
+    rungs = _rungs(spec, counts)
     epochs = sum(rung.epochs for rung in rungs)
-    trials = rungs[0].jobs
     per_file = measured_bytes or _checkpoint_bytes(spec)
+    # A trial keeps its newest checkpoint, and the one its last job began with.
+    files = sum(rung.jobs for rung in rungs[:2])
     return Plan(
-        rungs=rungs, jobs=len(jobs), epochs=epochs, full_epochs=trials * ladder[-1], workers=workers,
+        rungs=rungs, jobs=sum(counts), epochs=epochs, full_epochs=counts[0] * spec.scheduler.R, workers=workers,
         seconds_per_epoch=seconds, seconds_source=source,
         hours=None if seconds is None else epochs * seconds / workers / 3600,
-        disk_bytes=None if per_file is None else trials * CHECKPOINTS_KEPT * per_file,
-        warnings=tuple(_warnings(spec, rungs)),
+        disk_bytes=None if per_file is None else files * per_file,
+        warnings=tuple(_warnings(spec, rungs, cut)),
     )  # fmt: skip
 
 
+def planned_epochs(spec: StudySpec) -> int | None:
+    """Epochs that a study will train, for the time left; ``None`` where time or nothing but luck bounds it."""
+    if spec.scheduler.max_hours is not None:
+        return None
+    counts, cut = _jobs_by_rung(spec, None)
+    return None if cut else sum(rung.epochs for rung in _rungs(spec, counts))
+
+
+def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | None:
+    """Epochs that fit into the time limit; ``None`` for no limit, or one that cannot be told."""
+    options = spec.scheduler
+    if options.max_hours is None:
+        return None
+    if seconds is None and options.configs is None and options.max_epochs is None:
+        raise UserError(
+            f"max_hours = {options.max_hours}: cannot be planned; seconds an epoch takes are not known\n"
+            "Give --configs or --max-epochs, or run one small study first."
+        )
+    return None if seconds is None else options.max_hours * 3600 * workers / seconds
+
+
+def _jobs_by_rung(spec: StudySpec, budget: float | None) -> tuple[list[int], bool]:
+    """Jobs at each rung, and whether counting was cut off at ``MOST_JOBS``."""
+    options = spec.scheduler
+    if options.configs is not None and options.max_epochs is None and budget is None:
+        if isinstance(options, Random):
+            return [options.configs], False
+        if options.promotion == "capped":
+            return list(survivors(options.configs, len(options.ladder), options.eta)), False
+    counts = [0] * len(options.ladder)
+    for job in _dry_run(spec, budget):
+        counts[job.rung] += 1
+    return counts, sum(counts) == MOST_JOBS
+
+
 def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
-    """The jobs that one worker would be given."""
+    """The first jobs that one worker would be given."""
     core = problems.scheduler(spec, lambda _rng: {})
     rng = np.random.default_rng(spec.seed)
     spent = 0
-    while not isinstance(job := core.ask(), Answer) and (budget is None or spent < budget):
+    for _ in range(MOST_JOBS):
+        if isinstance(job := core.ask(), Answer) or (budget is not None and spent >= budget):
+            return
         spent += job.epochs
         core.tell(job, Outcome(float(rng.random())))
         yield job
 
 
-def _rung(k: int, stop: int, jobs: list[Job]) -> RungPlan:
-    return RungPlan(k, stop, len(jobs), sum(job.epochs for job in jobs))
+def _rungs(spec: StudySpec, counts: list[int]) -> tuple[RungPlan, ...]:
+    starts = (0, *spec.scheduler.ladder)
+    return tuple(
+        RungPlan(k, stop, jobs, jobs * (stop - start))
+        for k, (start, stop, jobs) in enumerate(zip(starts, spec.scheduler.ladder, counts, strict=False))
+    )
 
 
 def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int | None]:
     """Seconds per epoch and bytes per checkpoint: measured in the newest like study, else typical."""
     for record in reversed(store.studies()):
-        other = StudySpec.model_validate_json(record.spec)
-        if other.problem.model_copy(update={"kind": ""}) == spec.problem.model_copy(update={"kind": ""}):
-            history = History.of(other, store.rows(record))
-            seconds = [s for job in history.jobs.values() for s in job.seconds.values() if s > 0]
-            sizes = [job.checkpoint_bytes for job in history.jobs.values() if job.checkpoint_bytes]
-            if seconds:
-                size = round(statistics.fmean(sizes)) if sizes else None
-                return statistics.fmean(seconds), f"measured in study {record.name!r}", size
+        try:
+            other = StudySpec.model_validate_json(record.spec)
+        except ValueError:
+            continue  # another version's
+        if _training(other) != _training(spec):
+            continue
+        history = History.of(other, store.rows(record))
+        seconds = [s for job in history.jobs.values() for s in job.seconds.values() if s > 0]
+        sizes = [job.checkpoint_bytes for job in history.jobs.values() if job.checkpoint_bytes]
+        if seconds:
+            size = round(statistics.fmean(sizes)) if sizes else None
+            return statistics.fmean(seconds), f"measured in study {record.name!r}", size
     if isinstance(spec.problem, Objective):
         return None, "unknown: no study of this objective has run yet", None
+    if _training(spec) != (spec.problem.data, RECIPES[spec.problem.data]):
+        return None, "unknown: no study has trained by this recipe yet; run a small one first", None
     seconds_per_epoch, source = TYPICAL_SECONDS[spec.problem.data]
     return seconds_per_epoch, source, None
+
+
+def _training(spec: StudySpec) -> tuple[str, object]:
+    """What the time of an epoch depends on."""
+    problem = spec.problem
+    if isinstance(problem, Objective):
+        return problem.objective, problem.space
+    return problem.data, problem.recipe
 
 
 def _checkpoint_bytes(spec: StudySpec) -> int | None:
@@ -138,7 +192,9 @@ def _checkpoint_bytes(spec: StudySpec) -> int | None:
     return round(statistics.fmean(checkpoint_bytes(parse_genotype(c["genotype"]), data, recipe) for c in configs))
 
 
-def _warnings(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> Iterator[str]:
+def _warnings(spec: StudySpec, rungs: tuple[RungPlan, ...], cut: bool) -> Iterator[str]:
+    if cut:
+        yield f"counting stopped at {MOST_JOBS:,} jobs; the study is longer."
     if rungs[-1].jobs == 0:
         reached = max((rung.stop for rung in rungs if rung.jobs), default=0)
         hint = "" if getattr(spec.scheduler, "rungs", "") == "released" else ", or --rungs released"

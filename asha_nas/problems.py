@@ -16,6 +16,7 @@ from spaces.darts_cell import parse_genotype, sample_genotype
 from spaces.errors import InvalidValue
 from trials import objective, training
 from trials.contract import Trial
+from trials.data import data_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
     if isinstance(problem, Objective):
         return _objective(problem, function)
     if isinstance(problem, PartialTraining):
-        partial = training.PartialTraining(problem.data, problem.recipe, horizon=R)
+        partial = training.PartialTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
         return Problem(_Architectures(problem.operations), partial, problem.metric)
-    full = training.FullTraining(problem.data, problem.recipe, horizon=R)
+    full = training.FullTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
     return Problem(_Always(problem.genotype), full, problem.metric)
 
 
@@ -74,6 +75,11 @@ def identity(spec: StudySpec, config: Config) -> str | None:
     return None
 
 
+def _data_dir() -> str:
+    """The driver's data folder, for all workers: their environment and working folder may be others."""
+    return str(data_folder().absolute())
+
+
 @dataclass(frozen=True, slots=True)
 class _Architectures:
     operations: str
@@ -92,7 +98,7 @@ class _Always:
 
 def _objective(problem: Objective, function: objective.Function | None) -> Problem:
     if function is None:
-        objective.resolve(problem.objective)  # say now, not in every worker, that it is not installed
+        objective.resolve_function(problem.objective)  # say now, not in every worker, that it is not installed
     space = problem.space
     described = objective.resolve(space) if isinstance(space, str) else hyperparameters.from_plain(space)
     if not isinstance(described, ConfigurationSpace):

@@ -36,7 +36,8 @@ from asha_nas.store import (
     StudyRecord,
     Told,
 )  # fmt: skip
-from asha_nas.study import StudySpec
+from asha_nas.study import FullTraining, StudySpec
+from spaces.errors import InvalidValue
 from trials.contract import Checkpoint, Failure, Report, Task
 
 
@@ -80,7 +81,11 @@ class Driver:
         self._write = write
         self._folder = folder.rstrip("/")
         self._clock = clock
-        self._max_hours = max_hours or spec.scheduler.max_hours
+        if max_hours is not None and not max_hours > 0:
+            raise InvalidValue("max_hours", max_hours, "must be above 0", "Leave it out for no limit.")
+        self._max_hours = spec.scheduler.max_hours if max_hours is None else max_hours
+        # A final training must not repeat, by its seed, the very training that its architecture was chosen by.
+        self._purpose = "evaluate" if isinstance(spec.problem, FullTraining) else ""
         self._scheduler = scheduler(spec, problem.sampler)
         self._running: dict[int, _Running] = {}
         self._again: deque[int] = deque()  # jobs to hand out again, before any new one
@@ -190,7 +195,7 @@ class Driver:
         job = running.job
         task = Task(
             trial=job.trial, config=job.config, start=job.start, stop=job.stop,
-            seed=trial_seed(self._spec.seed, job.trial), folder=f"{self._folder}/trial-{job.trial:05d}",
+            seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=f"{self._folder}/trial-{job.trial:05d}",
             checkpoints=tuple(self._checkpoints.get(job.trial, ())),
         )  # fmt: skip
         return Assignment(job, running.attempt, task)
@@ -271,9 +276,9 @@ def run(
         lease.release()
 
 
-def trial_seed(study_seed: int, trial: int) -> int:
-    """Seed of everything random inside a trial, 0 <= seed < 2**63: a function of study seed and trial number."""
-    digest = hashlib.sha256(f"{study_seed}/{trial}".encode()).digest()
+def trial_seed(study_seed: int, trial: int, purpose: str = "") -> int:
+    """Seed of everything random inside a trial, 0 <= seed < 2**63: a function of the arguments alone."""
+    digest = hashlib.sha256(f"{study_seed}/{trial}{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ class _NetworkProblem(_Part):
     def _complete_recipe(cls, values: Any) -> Any:
         if isinstance(values, Mapping):
             data = values.get("data", "digits")
-            if data not in RECIPES:
+            if not isinstance(data, str) or data not in RECIPES:
                 raise UnknownName("data set", str(data), RECIPES)
             given = values.get("recipe", {})
             if isinstance(given, Mapping):
@@ -181,11 +182,18 @@ class Workers(_Part):
     """Jobs at a time; by default as many as the machine or the cluster has room for."""
     cpus_per_trial: float = Field(default=1.0, gt=0)
     gpus_per_trial: float = Field(default=0.0, ge=0)
-    """May be a fraction: 0.5 puts two trials on one GPU."""
+    """A whole number, or a fraction below 1: 0.5 puts two trials on one GPU."""
     address: str | None = None
     """Ray cluster to join (``auto`` or ``HOST:PORT``); by default ``RAY_ADDRESS``, else a Ray of our own."""
     dashboard: bool = True
     """Start Ray's dashboard with a Ray of our own (on loopback)."""
+
+    @field_validator("gpus_per_trial")
+    @classmethod
+    def _whole_above_one(cls, value: float) -> float:
+        if value > 1 and not value.is_integer():
+            raise ValueError("must be a whole number, or a fraction below 1")
+        return value
 
 
 class Retries(_Part):
@@ -218,14 +226,35 @@ class StudySpec(_Part):
     checkpoints: str | None = None
     """Folder or fsspec URL for checkpoints, reachable by all workers; default: the user's data folder."""
 
+    @field_validator("checkpoints")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        # Workers have working folders of their own, where a relative path would mean another place.
+        return value if value is None or "://" in value else str(Path(value).expanduser().absolute())
+
     @model_validator(mode="before")
     @classmethod
-    def _default_kinds(cls, values: Any) -> Any:
-        if isinstance(values, Mapping):
-            kinds = {"problem": "darts-cnn", "scheduler": "asha"}
-            return {**values, **{k: {"kind": kind, **values.get(k, {})} for k, kind in kinds.items()
-                                 if isinstance(values.get(k, {}), Mapping)}}  # fmt: skip
-        return values
+    def _complete(cls, values: Any) -> Any:
+        """Fill in the default kinds, and as many threads for a training as its trial has processors."""
+        if not isinstance(values, Mapping):
+            return values
+        problem, scheduler, engine = (values.get(part, {}) for part in ("problem", "scheduler", "engine"))
+        if isinstance(problem, Mapping):
+            problem = {"kind": "darts-cnn", **problem}
+            recipe, cpus = problem.get("recipe", {}), _get(engine, "cpus_per_trial", 1.0)
+            if problem["kind"] in ("darts-cnn", "evaluate") and isinstance(recipe, Mapping) and _counts(cpus):
+                problem["recipe"] = {"threads": max(1, int(cpus)), **recipe}
+        if isinstance(scheduler, Mapping):
+            scheduler = {"kind": "asha", **scheduler}
+        return {**values, "problem": problem, "scheduler": scheduler}
+
+
+def _get(part: Any, name: str, default: Any) -> Any:
+    return part.get(name, default) if isinstance(part, Mapping) else getattr(part, name, default)
+
+
+def _counts(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 Model = TypeVar("Model", bound=BaseModel)

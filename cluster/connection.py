@@ -51,7 +51,7 @@ def connected(
                 address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=dashboard,
                 logging_level=logging.ERROR, log_to_driver=False,
             )  # fmt: skip
-    except ConnectionError as error:
+    except (ConnectionError, ValueError) as error:
         raise ClusterUnreachable(
             f"no Ray cluster at {where!r}: {str(error).splitlines()[0]}\n"
             "Start one there (ray start --head), or leave --address out for a Ray of its own on this machine."

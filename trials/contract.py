@@ -6,15 +6,20 @@ test, with nothing but this module.
 
 Guarantees a trial gives:
 
-- It yields reports with strictly increasing epochs, each ``<= task.stop``, and the last one is
-  ``task.stop``, unless a checkpoint at ``task.stop`` was given (then there is nothing left to do).
+- It yields reports with strictly increasing epochs, each ``>= 1`` and ``<= task.stop``, and the last one
+  is ``task.stop``, unless a checkpoint at ``task.stop`` was given (then there is nothing left to do).
+  Epochs up to ``task.start`` may be among them, where a lost checkpoint made it train them again.
 - Its results depend on ``config`` and ``seed`` alone, never on how its epochs were cut into jobs.
 - A report that carries a checkpoint is yielded after that checkpoint is safely on disk.
+
+:func:`run` holds every trial to the first of these. The report of ``task.stop`` ends the trial: it is
+closed there, as a generator is, so of what follows that ``yield`` only ``finally`` and ``with`` still run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -116,11 +121,44 @@ def classify(error: BaseException) -> Failure:
 
 
 def run(trial: Trial, task: Task) -> Iterator[Report]:
-    """Start ``trial`` lazily, so that whatever it raises is raised by ``next``."""
-    for report in trial(task):
-        if not isinstance(report, Report):
-            raise TypeError(f"a trial must yield Reports, not {report!r}")
-        yield report
+    """Start ``trial`` lazily, so that whatever it raises is raised by ``next``; end it after its report of ``stop``.
+
+    Raises, while iterating:
+        TypeError: it yields something else than reports.
+        ValueError: an epoch is not an integer in 1 .. ``task.stop``, or not above the one before.
+    """
+    before = 0
+    with closed_after(trial(task)) as reports:
+        for report in reports:
+            _check(report, before, task.stop)
+            yield report
+            if report.epoch == task.stop:
+                return
+            before = report.epoch
+
+
+@contextmanager
+def closed_after(values: Iterable[Any]) -> Iterator[Iterator[Any]]:
+    """An iterator over ``values`` that is closed at the end, if it is one that can be (a generator)."""
+    iterator = iter(values)
+    try:
+        yield iterator
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+
+
+def _check(report: object, before: int, stop: int) -> None:
+    if not isinstance(report, Report):
+        raise TypeError(f"a trial must yield Reports, not {report!r}")
+    epoch: object = report.epoch
+    if not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 1:
+        raise ValueError(f"a trial reported epoch {epoch!r}; epochs are integers from 1 on")
+    if epoch > stop:
+        raise ValueError(f"a trial reported epoch {epoch}; it was to stop at epoch {stop}")
+    if epoch <= before:
+        raise ValueError(f"a trial reported epoch {epoch} after epoch {before}; epochs must increase")
 
 
 def step(reports: Iterator[Report]) -> Report | Failure | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from asha_nas.analysis.history import History, JobRecord
 from asha_nas.study import Asha, Random
@@ -36,11 +37,11 @@ def explain(history: History, scheduler: Asha | Random, trial: int) -> list[Visi
         TrialNotFound: the study has no such trial.
     """
     jobs = history.trial(trial).jobs
+    return [_visit(history, scheduler, job, after) for job, after in zip_longest(jobs, jobs[1:])]
+
+
+def _visit(history: History, scheduler: Asha | Random, job: JobRecord, next_job: JobRecord | None) -> Visit:
     eta = scheduler.eta if isinstance(scheduler, Asha) else 0
-    return [_visit(history, job, jobs[i + 1] if i + 1 < len(jobs) else None, eta) for i, job in enumerate(jobs)]
-
-
-def _visit(history: History, job: JobRecord, next_job: JobRecord | None, eta: int) -> Visit:
     ranked = _results(history, job.rung)
     rank = ranked.index(job) + 1 if job in ranked and job.loss is not None else None
     ups = [other for other in history.jobs.values() if other.rung == job.rung + 1]
@@ -54,7 +55,8 @@ def _visit(history: History, job: JobRecord, next_job: JobRecord | None, eta: in
     elif next_job is not None:
         verdict = _why_promoted(history, job, next_job, eta)
     else:
-        verdict = _why_not(history, job, ranked, ups, eta)
+        assert isinstance(scheduler, Asha)  # random search trains every trial to the end
+        verdict = _why_not(history, scheduler, job, ranked, ups)
     return Visit(job.rung, job.stop, job.state, job.loss, rank, len(ranked), allowed, len(ups), verdict)
 
 
@@ -66,20 +68,42 @@ def _why_promoted(history: History, job: JobRecord, next_job: JobRecord, eta: in
     )
 
 
-def _why_not(history: History, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord], eta: int) -> str:
-    rank, allowed = ranked.index(job) + 1, len(ranked) // eta
-    rule = f"number {rank} of {len(ranked)}; {len(ranked)}/{eta} = {allowed} may go up"
+def _why_not(
+    history: History, scheduler: Asha, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord]
+) -> str:
+    rank, allowed = ranked.index(job) + 1, len(ranked) // scheduler.eta
+    rule = f"number {rank} of {len(ranked)}; {len(ranked)}/{scheduler.eta} = {allowed} may go up"
     if rank > allowed:
         return f"has not gone up: {rule}"
-    place = {result.trial: i for i, result in enumerate(ranked, start=1)}
-    earlier = sum(place.get(up.trial, 0) > rank for up in ups)
-    if len(ups) >= allowed:
-        return (
-            f"has not gone up: {rule}, and all {allowed} promotions are used,"
-            f" {earlier} of them by trials that are behind it now and went up when fewer results were in"
-        )
-    waiting = "no worker has asked since" if history.state == "open" else "the study ended before a worker asked"
-    return f"may go up: {rule}, {len(ups)} did; {waiting}"
+    if scheduler.promotion == "eager":
+        rule += ", whoever went up before"
+    else:
+        place = {result.trial: i for i, result in enumerate(ranked, start=1)}
+        earlier = sum(place.get(up.trial, 0) > rank for up in ups)
+        if len(ups) >= allowed:
+            return (
+                f"has not gone up: {rule}, and all {allowed} promotions are used,"
+                f" {earlier} of them by trials that are behind it now and went up when fewer results were in"
+            )
+        better = rank - 1 - (len(ups) - earlier)
+        if len(ups) + better >= allowed:
+            return f"has not gone up: {rule}, {len(ups)} did, and the next {allowed - len(ups)} are better than it"
+    return _what_it_waits_for(history, scheduler, job, f"{rule}, {len(ups)} did")
+
+
+def _what_it_waits_for(history: History, scheduler: Asha, job: JobRecord, rule: str) -> str:
+    """Why a trial that the rule lets up has not gone: a bound of the study, or nobody asked."""
+    bound, needed = scheduler.max_epochs, history.ladder[job.rung + 1] - job.stop
+    handed_out = sum(other.stop - other.start for other in history.jobs.values())
+    if bound is not None and handed_out + needed > bound:
+        left = f"{bound - handed_out} are left and it needs {needed}" if handed_out < bound else "all are handed out"
+        return f"has not gone up: {rule}, but max_epochs = {bound} has no room for it: {left}"
+    ended = {
+        "open": "no worker has asked since",
+        "time": "the time limit was reached before a worker asked",
+        "interrupted": "the study was interrupted before a worker asked",
+    }.get(history.state, "the study ended before a worker asked")
+    return f"may go up: {rule}; {ended}"
 
 
 def _results(history: History, rung: int, before: int | None = None) -> list[JobRecord]:

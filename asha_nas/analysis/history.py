@@ -40,6 +40,13 @@ class JobRecord:
     """By epoch."""
     checkpoint_bytes: int = 0
     """Size of its newest checkpoint."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What its reports said beside results, by name; of each name the latest."""
+
+    @property
+    def retrained(self) -> int:
+        """Reported epochs that its trial had before this job began, and trained again for want of a checkpoint."""
+        return sum(epoch <= self.start for epoch in self.metrics)
 
     @property
     def state(self) -> str:
@@ -90,18 +97,16 @@ class Cost:
 
     trials: int
     epochs: int
-    """Epochs trained."""
+    """Epochs trained, each epoch of a trial once: one that was trained again, after a crash or because a
+    checkpoint was lost or damaged, cost time (``trial_seconds``) but is progress only once."""
+    retrained_epochs: int
+    """Epochs that a later job of the same trial trained again, for want of a checkpoint; not in ``epochs``."""
     full_epochs: int
     """Epochs that training every trial to R would have taken."""
     trial_seconds: float
     """Summed over workers."""
     wall_seconds: float
     """Of all sessions."""
-
-    @property
-    def fraction(self) -> float:
-        """Spent over full, 0 to 1."""
-        return self.epochs / self.full_epochs if self.full_epochs else 0.0
 
 
 class History:
@@ -118,7 +123,6 @@ class History:
         """The best job so far, each time it changed."""
         self.state = "new"
         """``new``, ``open`` (a driver runs it, or died), or why its last driver stopped."""
-        self.opened: Opened | None = None
         self._sessions: list[tuple[float, float]] = []
 
     @classmethod
@@ -133,7 +137,7 @@ class History:
         """Fold in the next event."""
         match event:
             case Opened():
-                self.state, self.opened = "open", event
+                self.state = "open"
                 self._sessions.append((time, time))
             case Closed():
                 self.state = event.reason
@@ -147,6 +151,7 @@ class History:
                 job = self.jobs[event.job]
                 job.metrics[event.epoch] = event.metrics
                 job.seconds[event.epoch] = float(event.clock.get("seconds", 0.0))
+                job.notes.update(event.notes)
                 if event.checkpoint is not None:
                     job.checkpoint_bytes = event.checkpoint.size
             case Failed():
@@ -216,7 +221,7 @@ class History:
         )  # fmt: skip
 
     def cost(self) -> Cost:
-        """What was spent so far. An epoch that was trained twice, after a crash, counts once."""
+        """What was spent so far. An epoch that was trained twice counts once; see :class:`Cost`."""
         # By the last epoch reported: an objective that reports only at its end trained those before as well.
         spent = dict.fromkeys(self.trials, 0)
         for job in self.jobs.values():
@@ -224,6 +229,7 @@ class History:
         return Cost(
             trials=len(self.trials),
             epochs=sum(spent.values()),
+            retrained_epochs=sum(job.retrained for job in self.jobs.values()),
             full_epochs=len(self.trials) * self.ladder[-1],
             trial_seconds=sum(sum(job.seconds.values()) for job in self.jobs.values()),
             wall_seconds=sum(end - begin for begin, end in self._sessions),

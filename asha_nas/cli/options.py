@@ -26,7 +26,7 @@ NameOption = Annotated[str | None, typer.Option("--name", help="Name of the new 
 SeedOption = Annotated[int, typer.Option("--seed", help="Everything random follows from it.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="ray, or inline (one after the other in this process).")]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", "-w", help="Jobs at a time; by default as many as there is room for.")
+    int | None, typer.Option("--workers", "-w", min=1, help="Jobs at a time; by default as many as there is room for.")
 ]
 CpusOption = Annotated[float, typer.Option("--cpus-per-trial", help="CPUs for each job.")]
 GpusOption = Annotated[float, typer.Option("--gpus-per-trial", help="GPUs for each job; may be a fraction.")]

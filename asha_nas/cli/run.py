@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,10 +29,11 @@ from asha_nas.cli.options import (
     WorkersOption,
 )
 from asha_nas.cli.output import out, print_json, size, table
-from asha_nas.errors import UnknownName
+from asha_nas.errors import InvalidValue, UnknownName
 from asha_nas.live import LiveView, duration, shown
 from asha_nas.provenance import source_hash
 from asha_nas.store import Store
+from asha_nas.store.database import default_url
 from asha_nas.study import FullTraining, Objective, PartialTraining, StudySpec, make_spec, read_spec
 
 SPACES = {"darts-cnn": "darts-cnn"}
@@ -89,7 +91,7 @@ def asha(
         "name": name or _free_name(store, f"asha-{data}"), "seed": seed, "checkpoints": checkpoints,
         "problem": {
             "kind": SPACES[space], "data": data, "operations": operations,
-            "recipe": {"threads": max(1, int(cpus_per_trial)), **_settings(recipe or [])},
+            "recipe": _settings(recipe or []),
         },
         "scheduler": {
             "kind": "asha", "r": r, "R": R, "eta": eta, "rungs": rungs, "promotion": promotion,
@@ -129,6 +131,7 @@ def resume(
     from asha_nas import api  # noqa: PLC0415 - imports PyTorch
 
     study = api.load(name, store=Store(store_url))
+    _check_draw(study.spec, draw)
     if study.history().state == "done":
         if as_json:
             show.print_best_json(study.spec, study.history(), draw)
@@ -141,9 +144,11 @@ def resume(
 
 def evaluate(
     study: NameArgument,
-    seeds: Annotated[int, typer.Option("--seeds", help="How often to train it, each time with another seed.")] = 10,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="How often to train it, each time with another seed.")
+    ] = 10,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", "-E", help="Epochs of each training; default 600, for digits 64.")
+        int | None, typer.Option("--epochs", "-E", min=1, help="Epochs of each training; default 600, for digits 64.")
     ] = None,
     trial: Annotated[int | None, typer.Option("--trial", help="Which trial; by default the best.")] = None,
     recipe: RecipeOption = None,
@@ -164,16 +169,18 @@ def evaluate(
         raise typer.BadParameter(f"{study} searches no architectures", param_hint="STUDY")
     chosen = history.best.trial if trial is None else trial
     problem = spec.problem.model_dump(include={"data", "recipe"})
+    whole = {**problem["recipe"], "train_limit": None}  # a search may have looked at a part of the data only
     values = {
         "name": name or _free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,
         "problem": {
             "kind": "evaluate", "genotype": history.trial(chosen).config["genotype"], "data": problem["data"],
-            "recipe": {**problem["recipe"], **_settings(recipe or [])},
+            "recipe": {**whole, **_settings(recipe or [])},
         },
         "scheduler": {
-            "kind": "random", "R": epochs or EVALUATION_EPOCHS[spec.problem.data], "configs": seeds,
+            "kind": "random", "configs": seeds,
+            "R": EVALUATION_EPOCHS[spec.problem.data] if epochs is None else epochs,
         },
-        "engine": {**spec.engine.model_dump(), "workers": workers or spec.engine.workers},
+        "engine": {**spec.engine.model_dump(), "workers": spec.engine.workers if workers is None else workers},
         "retries": spec.retries.model_dump(),
     }  # fmt: skip
     _start(make_spec(values), store, plan=plan, draw=None, as_json=as_json)
@@ -183,6 +190,7 @@ def _start(spec: StudySpec, store: Store, *, plan: bool, draw: Path | None, as_j
     if plan:
         _print_plan(spec, store, as_json)
         return
+    _check_draw(spec, draw)
     check_data(spec)
     from asha_nas import api  # noqa: PLC0415 - imports PyTorch
 
@@ -194,11 +202,22 @@ def check_data(spec: StudySpec) -> None:
     if isinstance(spec.problem, PartialTraining | FullTraining):
         from trials.data import catalogue  # noqa: PLC0415
 
-        catalogue.load(spec.problem.data, valid_fraction=spec.problem.recipe.valid_fraction)
+        recipe = spec.problem.recipe
+        catalogue.load(spec.problem.data, valid_fraction=recipe.valid_fraction, train_limit=recipe.train_limit)
+
+
+def _check_draw(spec: StudySpec, path: Path | None) -> None:
+    """Fail now, rather than after the training, if the drawing cannot be made."""
+    if path is None:
+        return
+    if isinstance(spec.problem, Objective):
+        raise InvalidValue("--draw", str(path), "only architectures can be drawn", "Leave it out.")
+    if path.suffix.lower() not in (".svg", ".png"):
+        raise InvalidValue("--draw", str(path), "must end in .svg or .png")
 
 
 def _run(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | None = None) -> None:
-    from asha_nas.plan import make_plan  # noqa: PLC0415
+    from asha_nas.plan import planned_epochs  # noqa: PLC0415 - imports PyTorch
 
     spec, history = study.spec, study.history()
     if as_json:
@@ -207,13 +226,10 @@ def _run(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | Non
         raise typer.Exit(130 if reason == "interrupted" else 0)
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}", soft_wrap=True)
-    out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]asha-nas resume {study.name}[/]\n", soft_wrap=True)
+    out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]{_command('resume', study)}[/]\n", soft_wrap=True)
     if json.loads(study.provenance)["source"] != source_hash():
         out.print("note: made by another version of asha-nas; each decision is compared with the log", style="dim")
-    planned = None
-    if not isinstance(spec.problem, Objective):
-        planned = make_plan(spec, study.store, workers=1).epochs
-    with shown(LiveView(history, planned), out) as listener:
+    with shown(LiveView(history, planned_epochs(spec) if max_hours is None else None), out) as listener:
         reason = study.run(
             [listener], max_hours=max_hours, announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim")
         )
@@ -235,13 +251,13 @@ def _described(spec: StudySpec) -> str:
 def _print_end(study: Any, reason: str, draw: Path | None) -> None:
     history, spec, name = study.history(), study.spec, study.name
     if reason == "interrupted":
-        out.print(f"interrupted; nothing is lost. Go on with: [bold]asha-nas resume {name}[/]")
+        out.print(f"interrupted; nothing is lost. Go on with: [bold]{_command('resume', study)}[/]", soft_wrap=True)
         raise typer.Exit(130)
     if reason == "time":
         out.print("the time limit is reached; the jobs that were running have been finished")
-        out.print(f"go on for longer with: [bold]asha-nas resume {name} --max-hours H[/]\n")
+        out.print(f"go on for longer with: [bold]{_command('resume', study)} --max-hours H[/]\n", soft_wrap=True)
     if not history.incumbents:
-        out.print(f"no job gave a result; see why: [bold]asha-nas show {name}[/]")
+        out.print(f"no job gave a result; see why: [bold]{_command('show', study)}[/]", soft_wrap=True)
         raise typer.Exit(1)
     if isinstance(spec.problem, FullTraining):
         out.print(f"test error: [bold]{evaluated(history)}[/]")
@@ -254,9 +270,16 @@ def _print_end(study: Any, reason: str, draw: Path | None) -> None:
         out.print(f"its cells are drawn in {path}", soft_wrap=True)
     show.print_cost(history)
     out.print("\nnext:")
-    out.print(f"  asha-nas show {name}", f"  asha-nas explain {name} {history.best.trial}", sep="\n")
+    for words in (_command("show", study), _command("explain", study, str(history.best.trial))):
+        out.print(f"  {words}", soft_wrap=True)
     if isinstance(spec.problem, PartialTraining):
-        out.print(f"  asha-nas evaluate {name} --seeds 3      # from scratch, on the test set")
+        out.print(f"  {_command('evaluate', study, '--seeds 3')}      # from scratch, on the test set", soft_wrap=True)
+
+
+def _command(verb: str, study: Any, *more: str) -> str:
+    """A command to type next, with the store where it is not the one that is found by itself."""
+    place = [] if study.store.url == default_url() else [f"--store {shlex.quote(study.store.url)}"]
+    return " ".join(["asha-nas", verb, study.name, *more, *place])
 
 
 def _print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:

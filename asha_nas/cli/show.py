@@ -62,7 +62,7 @@ def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
 
 
 def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Show a study: its rungs, best trials, cost and failures."""
+    """Show a study: its rungs, best trials, cost, failures and lost checkpoints."""
     store = Store(store_url)
     record, spec, history = open_study(name, store)
     cost = history.cost()
@@ -90,10 +90,27 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
         out.print(words, style="yellow", markup=False)
     if len(failures) > 5:
         out.print(f"… and {len(failures) - 5} more jobs with failures (asha-nas show {name} --json)")
+    losses = [f"trial {job.trial}, rung {job.rung}: {lost}" for job in history.jobs.values() if (lost := _lost(job))]
+    for line in losses[:5]:
+        out.print(line, style="yellow", markup=False, soft_wrap=True)
+    if len(losses) > 5:
+        out.print(f"… and {len(losses) - 5} more jobs with lost checkpoints (asha-nas show {name} --json)")
     if isinstance(spec.problem, FullTraining):
         out.print(f"test error: {evaluation(history) or 'no seed has finished yet'}")
     made = json.loads(record.provenance)
     out.print(f"made with asha-nas {made['asha-nas']} (source {made['source']}), torch {made['torch']}", style="dim")
+
+
+def _lost(job: JobRecord) -> str:
+    """What became of the job's checkpoints, in words; empty if nothing did."""
+    words = []
+    if "damaged_checkpoint" in job.notes:
+        words.append(f"checkpoint {job.notes['damaged_checkpoint']} was damaged")
+    if "retrained_from_epoch" in job.notes:
+        if not words:
+            words.append("its last checkpoint was lost")
+        words.append(f"trained again from epoch {job.notes['retrained_from_epoch']}")
+    return "; ".join(words)
 
 
 def _leaders(history: History) -> Any:
@@ -126,7 +143,7 @@ def _trial(history: History, trial: TrialRecord) -> dict[str, Any]:
         {
             "job": job.number, "rung": job.rung, "start": job.start, "stop": job.stop, "state": job.state,
             "value": history.value(job.loss), "failure": job.failure, "retries": job.retries,
-            "metrics": job.metrics, "seconds": sum(job.seconds.values()),
+            "metrics": job.metrics, "seconds": sum(job.seconds.values()), "notes": job.notes,
         }
         for job in trial.jobs
     ]  # fmt: skip
@@ -142,6 +159,8 @@ def print_cost(history: History) -> None:
     if cost.full_epochs > cost.epochs:
         times = f"{cost.full_epochs / cost.epochs:.1f} times as many"
         words += f"; training all {cost.trials} to {history.ladder[-1]} takes {cost.full_epochs} epochs ({times})"
+    if cost.retrained_epochs:
+        words += f"; {cost.retrained_epochs} epochs were trained again, without a checkpoint to go on from"
     out.print(words, soft_wrap=True)
 
 
@@ -167,8 +186,8 @@ def print_best_json(spec: StudySpec, history: History, draw: Path | None) -> Non
         draw_cell(spec, trial, draw)
     print_json(
         {
-            "study": spec.name, "trial": trial.number, "epochs": job.stop, "config": dict(trial.config),
-            "identity": trial.identity, spec.problem.metric: history.value(job.loss),
+            "study": spec.name, "state": history.state, "trial": trial.number, "epochs": job.stop,
+            "config": dict(trial.config), "identity": trial.identity, spec.problem.metric: history.value(job.loss),
             "metrics": job.metrics.get(job.stop, {}),
             "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
             "drawing": None if draw is None else str(draw),

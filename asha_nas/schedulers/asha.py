@@ -8,6 +8,8 @@ rung down; if there is none, a new configuration starts at the bottom.
 ``capped`` (default)
     At most ⌊n/η⌋ trials have *ever* been promoted from the rung. Every rung then costs exactly what
     its plan says: how many trials a finished study promoted does not depend on the order of finish.
+    (That holds for a study bounded by ``configs``. Where ``max_epochs`` or a time limit ends it, the
+    order of finish decides which promotions still find room.)
 ``eager``
     Algorithm 2 to the letter: any trial now in the top ⌊n/η⌋ that has not been promoted yet. As
     better trials arrive late, more than ⌊n/η⌋ may end up promoted (the paper's "mispromotions").
@@ -66,8 +68,9 @@ class ASHA:
     """Asynchronous successive halving by promotion.
 
     Bounded by ``configs`` (how many configurations are started) or by ``max_epochs`` (epochs handed
-    out in all: a job that no longer fits is not handed out), or by both; with neither it goes
-    on until its driver stops asking, as it does at a time limit.
+    out in all), or by both; with neither it goes on until its driver stops asking, as it does at a
+    time limit. A promotion that no longer fits into ``max_epochs`` is passed over for one from a
+    lower rung, and that for a new configuration, so the epochs are spent as far as any job fits.
 
     ``ask`` and ``tell`` cost O(log n) for n trials; memory is O(n).
     """
@@ -105,12 +108,10 @@ class ASHA:
         self._desk = Desk()
 
     def ask(self) -> Job | Answer:
-        """The deepest promotion there is, else a new configuration, else WAIT or DONE."""
+        """The deepest promotion that fits, else a new configuration, else WAIT or DONE."""
         for k in reversed(range(len(self._rungs))):
             trial = self._rungs[k].promotable()
-            if trial is not None:
-                if not self._fits(self._epochs[k + 1] - self._epochs[k]):
-                    return self._desk.nothing()
+            if trial is not None and self._fits(self._epochs[k + 1] - self._epochs[k]):
                 self._rungs[k].promote()
                 return self._desk.hand_out(
                     trial, self._trials[trial], k + 1, start=self._epochs[k], stop=self._epochs[k + 1]

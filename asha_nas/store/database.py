@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from asha_nas.errors import StoreUnavailable
 from asha_nas.store.schema import REVISION
 
 ENVIRONMENT = "ASHA_NAS_STORE"
+_OURS = {"studies", "events"}
+"""Tables by which a store is known. (``studies`` alone is also Optuna's.)"""
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one before it gives up."""
 
@@ -26,23 +29,31 @@ def default_url() -> str:
     return os.environ.get(ENVIRONMENT) or f"sqlite:///{folder / 'studies.db'}"
 
 
-def connect(url: str | None = None) -> Engine:
+def connect(url: str | None = None, create: bool = True) -> Engine:
     """Open the database and bring its tables to the version this code writes.
 
     Args:
         url: an SQLAlchemy URL, or a path to an SQLite file; by default :func:`default_url`.
+        create: False to insist that an SQLite file is there. The default one in the user's data folder is always made.
 
     Raises:
-        StoreUnavailable: it cannot be opened or written, or was written by a newer version.
+        StoreUnavailable: it cannot be opened or written, is not there, is another program's, or was
+            written by a newer version.
     """
+    create = create or not (url or os.environ.get(ENVIRONMENT))
     text = url or default_url()
     if "://" not in text:
         text = f"sqlite:///{text}"
     try:
-        engine = _create(text)
+        engine = _engine(text, create)
         with engine.connect() as connection:
             _migrate(connection)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        package = "psycopg[binary]" if make_url(text).get_backend_name() == "postgresql" else error.name
+        raise StoreUnavailable(
+            f"store {_shown(text)}: the database's driver is not installed ({error})\nInstall it: pip install '{package}'"
+        ) from None
+    except (ArgumentError, NoSuchModuleError) as error:
         raise StoreUnavailable(
             f"store {text!r}: {error}\nGive a URL such as sqlite:////path/studies.db, or a path."
         ) from None
@@ -54,22 +65,26 @@ def connect(url: str | None = None) -> Engine:
 def unavailable(url: str, error: Exception) -> StoreUnavailable:
     """Say what is wrong in the words of the database, without its statements and parameters."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return StoreUnavailable(
-        f"store {_shown(url)}: {cause}\n"
-        f"Choose a place that exists and that you may write with --store or {ENVIRONMENT}."
-    )
+    remedy = f"Choose a place that exists and that you may write with --store or {ENVIRONMENT}."
+    if "malformed" in str(cause) or "not a database" in str(cause):
+        remedy = f"Is it the right file? Bring it back from a backup, or choose another with --store or {ENVIRONMENT}."
+    return StoreUnavailable(f"store {_shown(url)}: {cause}\n{remedy}")
 
 
 def _shown(url: str) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
-def _create(url: str) -> Engine:
+def _engine(url: str, create: bool) -> Engine:
     parsed = make_url(url)
+    if parsed.drivername == "postgresql" and find_spec("psycopg2") is None:
+        parsed = parsed.set(drivername="postgresql+psycopg")  # SQLAlchemy's own default is the older psycopg2
     if parsed.get_backend_name() != "sqlite":
         return sa.create_engine(parsed)
     if parsed.database and not parsed.database.startswith((":memory:", "file:")):
         path = Path(parsed.database).expanduser()
+        if not create and not path.exists():
+            raise StoreUnavailable(f"there is no store at {path}\nasha-nas asha --store {path} makes one.")
         path.parent.mkdir(parents=True, exist_ok=True)
         parsed = parsed.set(database=str(path))
     engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
@@ -78,16 +93,19 @@ def _create(url: str) -> Engine:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # WAL: readers (a live page, `show`) never block the driver, and a killed process leaves the file whole.
     # NORMAL: a commit survives the death of any process; after a loss of power the last ones may be
     # missing, which replay takes as work to do again.
-    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _migrate(connection: Connection) -> None:
-    found = _revision(connection)
+    tables, found = _tables_and_revision(connection)
+    if tables and not _OURS <= tables:
+        raise StoreUnavailable(
+            f"store {_shown(str(connection.engine.url))}: is another program's database\n"
+            f"Choose another place with --store or {ENVIRONMENT}."
+        )
     if found == REVISION:
         return
     # Imported here: alembic takes longer to import than every other command takes to run.
@@ -104,15 +122,20 @@ def _migrate(connection: Connection) -> None:
         )
     connection.rollback()  # end the read above, so that the migration starts with a write lock
     if connection.engine.dialect.name == "sqlite":
+        # WAL: readers (a live page, `show`) never block the driver, and a killed process leaves the file whole.
+        # The file remembers it, so it is set once, when it is known that the file is ours.
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.rollback()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if _revision(connection) == REVISION:  # another process was faster
+        if _tables_and_revision(connection)[1] == REVISION:  # another process was faster
             return
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     connection.commit()
 
 
-def _revision(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+def _tables_and_revision(connection: Connection) -> tuple[set[str], str | None]:
+    tables = set(sa.inspect(connection).get_table_names())
+    if "alembic_version" not in tables:
+        return tables, None
+    return tables, connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()

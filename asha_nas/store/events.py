@@ -129,15 +129,29 @@ def to_json(value: Any) -> str:
 
 
 def parse(kind: str, payload: str, clock: str) -> Event:
-    """The event that ``payload`` and ``clock`` were made from."""
-    fields = json.loads(payload)
+    """The event that ``payload`` and ``clock`` were made from.
+
+    Raises:
+        ValueError: they are no event's that this version knows; says what is wrong.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"of unknown kind {kind!r}")
+    try:
+        return _parsed(KINDS[kind], json.loads(payload), json.loads(clock))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{kind}: no whole JSON: {error}") from None
+    except (TypeError, AttributeError) as error:  # fields that are missing, unknown or of another form
+        raise ValueError(f"{kind}: {error}") from None
+
+
+def _parsed(kind: type[Event], fields: dict[str, Any], clock: Any) -> Event:
     if "metrics" in fields:
         fields["metrics"] = {k: math.nan if v is None else v for k, v in fields["metrics"].items()}
     if "checkpoint" in fields:
         fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
     if "failure" in fields:
         fields["failure"] = Failure(**fields["failure"])
-    return KINDS[kind](**fields, clock=json.loads(clock))
+    return kind(**fields, clock=clock)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

@@ -20,7 +20,7 @@ from asha_nas.store.schema import leases
 
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 60.0
-"""A lease not renewed for this long may be taken from a driver on another machine."""
+"""A lease not renewed for this long may be taken from a driver on another machine, or in another container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +30,47 @@ class Holder:
     host: str
     pid: int
     born: str
-    """When the process started, in the kernel's own count, so that a reused pid is not taken for it."""
+    """``boot:namespace:start``: the boot and the PID namespace in which ``pid`` means something, and when
+    the process started, in the kernel's own count, so that a reused pid is not taken for it. Empty where
+    the system does not tell. At most 40 characters."""
 
     @classmethod
     def me(cls) -> Holder:
         """This process."""
-        return cls(socket.gethostname(), os.getpid(), _born(os.getpid()) or "")
+        place, start = _place(), _start(os.getpid())
+        return cls(socket.gethostname(), os.getpid(), f"{place}:{start}" if place and start else "")
 
     def surely_gone(self) -> bool:
-        """True when it ran on this machine and is not running any more."""
-        return self.host == socket.gethostname() and (self.born != "" and _born(self.pid) != self.born)
+        """True when it ran where this process could see it, and is not running any more.
+
+        A holder in another container may have this one's host name; its pid means nothing here, so it
+        is treated like one on another machine.
+        """
+        place, _, start = self.born.rpartition(":")
+        here = place != "" and place == _place() and self.host == socket.gethostname()
+        return here and _start(self.pid) != start
 
 
-def _born(pid: int) -> str | None:
-    """Boot and start time of a process; ``None`` if there is none, or it is only waiting to be reaped."""
+def _place() -> str:
+    """The boot and the PID namespace of this process; empty where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # Behind a /proc of another namespace (unshare without --mount-proc) pids would name other processes.
+        if os.readlink("/proc/self") != str(os.getpid()):
+            return ""
+        namespace = os.readlink("/proc/self/ns/pid") if os.path.lexists("/proc/self/ns/pid") else ""
+    except OSError:
+        return ""
+    return f"{boot[:13]}:{namespace.removeprefix('pid:').strip('[]')}"
+
+
+def _start(pid: int) -> str | None:
+    """Start time of a process; ``None`` if there is none, or it is only waiting to be reaped."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else f"{boot[:13]}:{fields[19]}"
+    return None if fields[0] in "ZX" else fields[19]
 
 
 class Lease:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from asha_nas.errors import StudyExists, StudyNotFound
+from asha_nas.errors import StudyExists, StudyNotFound, StudyUnreadable
 from asha_nas.store import database
 from asha_nas.store.events import Event, Reported, parse, payload, to_json
 from asha_nas.store.lease import Lease
@@ -55,16 +55,17 @@ class Row:
 class Store:
     """Studies and their logs in one database."""
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(self, url: str | None = None, create: bool = True) -> None:
         """Open the store, making or migrating its tables.
 
         Args:
             url: SQLAlchemy URL or path of an SQLite file; default ``ASHA_NAS_STORE``, else the user's data folder.
+            create: False to insist that an SQLite file of that name is there; the default store is always made.
 
         Raises:
-            StoreUnavailable: it cannot be opened or written.
+            StoreUnavailable: it cannot be opened or written, is not there, or is another program's.
         """
-        self._engine = database.connect(url)
+        self._engine = database.connect(url, create)
         self.url = self._engine.url.render_as_string(hide_password=True)
         self._next: dict[int, int] = {}
 
@@ -153,15 +154,25 @@ class Store:
         self._next[lease.study] = sequence + (found is None)
 
     def rows(self, study: StudyRecord, after: int = -1) -> Iterator[Row]:
-        """The study's log in order, from the event after sequence number ``after``."""
+        """The study's log in order, from the event after sequence number ``after``.
+
+        Raises:
+            StudyUnreadable: an event is missing, damaged, or of a kind this version does not know.
+        """
         wanted = (
             sa.select(events.c.sequence, events.c.kind, events.c.payload, events.c.clock, events.c.time)
             .where(events.c.study == study.id, events.c.sequence > after)
             .order_by(events.c.sequence)
         )
         with self._speaking_plainly(), self._engine.connect() as connection:
-            for sequence, kind, content, clock, when in connection.execute(wanted):
-                yield Row(sequence, parse(kind, content, clock), when)
+            for expected, (sequence, kind, content, clock, when) in enumerate(connection.execute(wanted), after + 1):
+                if sequence != expected:
+                    raise StudyUnreadable(study.name, f"event {expected} of its log is missing")
+                try:
+                    event = parse(kind, content, clock)
+                except ValueError as error:
+                    raise StudyUnreadable(study.name, f"event {sequence} of its log: {error}") from None
+                yield Row(sequence, event, when)
 
     @contextmanager
     def _speaking_plainly(self) -> Iterator[None]:

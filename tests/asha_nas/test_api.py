@@ -1,17 +1,22 @@
 """Studies from Python, and what analysis makes of their logs."""
 
 import io
+import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from ConfigSpace import ConfigurationSpace
 
 import asha_nas
 from asha_nas.analysis import explain
+from asha_nas.cli import show
 from asha_nas.errors import NoResult, SpecError, StudyExists, StudyNotFound, TrialNotFound
 from asha_nas.live import LiveView, ladder_table, shown
 from asha_nas.store import Store
+from trials.contract import Report
 
 INLINE = asha_nas.Workers(kind="inline")
 SPACE = {"x": {"range": [0.0, 1.0]}}
@@ -89,7 +94,7 @@ def test_going_on_from_python(store):
 
 def test_names(store):
     make(store)
-    with pytest.raises(StudyExists, match="asha-nas resume study"):
+    with pytest.raises(StudyExists, match=r"asha_nas\.load"):
         make(store)
     with pytest.raises(StudyNotFound, match="Did you mean 'study'"):
         asha_nas.load("studi", store=store)
@@ -105,9 +110,80 @@ def test_a_configspace_and_a_maximum(store):
     assert study.trials()["loss"].min() == best.loss
 
 
+def test_studies_of_one_name_in_two_stores_keep_their_states_apart(store, tmp_path):
+    other = Store(str(tmp_path / "other.db"))
+    assert make(store).folder != make(other).folder
+    assert asha_nas.load("study", store=other).folder == asha_nas.load("study", store=other).folder
+    other.close()
+
+
 def test_a_wrong_space_is_told_at_once(store):
     with pytest.raises(asha_nas.errors.InvalidValue, match=r"space\.x"):
         make(store, space={"x": {"rang": [0, 1]}})
+
+
+def test_a_report_that_json_cannot_hold_ends_its_trial_and_not_the_study(store):
+    def odd(task):
+        yield Report(task.stop, {"loss": np.float32(task.trial)}, notes={"path": Path("/x")} if task.trial == 1 else {})
+
+    study = make(store, odd, scheduler=asha_nas.Asha(R=1, eta=3, configs=3))
+    assert study.run() == "done"
+    first, second, third = study.history().jobs.values()
+    assert (first.loss, second.failure.kind, third.loss) == (0.0, "crashed", 2.0)
+    assert "a note 'path' that JSON cannot hold" in second.failure.reason
+
+
+def test_an_objective_that_cannot_be_called_is_told_at_once(store):
+    problem = asha_nas.study.Objective(objective="math:pi", space=SPACE)
+    spec = asha_nas.study.make_spec(
+        {"name": "pi", "problem": problem, "scheduler": asha_nas.Asha(R=1, eta=3, configs=1), "engine": INLINE}
+    )
+    with pytest.raises(asha_nas.errors.InvalidValue, match="must name a function"):
+        asha_nas.create(spec, store=store).run()
+
+
+def forgetful(task):
+    """Finds its checkpoint damaged, or none, when it is promoted."""
+    notes = {"seen": task.trial}
+    if task.start > 0:
+        notes |= {"retrained_from_epoch": 0}
+        if task.stop == 3:
+            notes |= {"damaged_checkpoint": "epoch-00001.ckpt"}
+    for epoch in range(1, task.stop + 1):
+        yield Report(epoch, {"loss": task.trial + 1 / epoch}, 0.5, notes=notes if epoch == 1 else {})
+
+
+def test_notes_are_kept_and_shown(store, monkeypatch, capsys):
+    study = make(store, forgetful)
+    study.run()
+    history = study.history()
+    to_three, to_nine = (next(job for job in history.jobs.values() if job.stop == stop) for stop in (3, 9))
+    assert to_three.notes == {
+        "seen": to_three.trial, "retrained_from_epoch": 0, "damaged_checkpoint": "epoch-00001.ckpt",
+    }  # fmt: skip
+    assert to_nine.notes == {"seen": to_nine.trial, "retrained_from_epoch": 0}
+    assert [job.retrained for job in history.jobs.values()].count(0) == 9
+    assert (history.cost().epochs, history.cost().retrained_epochs) == (6 * 1 + 2 * 3 + 9, 3 * 1 + 3)
+
+    monkeypatch.setattr(show.out, "width", 400)
+    show.show("study", store.url)
+    text = capsys.readouterr().out
+    trial = to_three.trial
+    assert f"trial {trial}, rung 1: checkpoint epoch-00001.ckpt was damaged; trained again from epoch 0\n" in text
+    assert f"trial {to_nine.trial}, rung 2: its last checkpoint was lost; trained again from epoch 0\n" in text
+    assert "; 6 epochs were trained again, without a checkpoint to go on from" in text
+
+    show.show("study", store.url, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["trials"][trial]["jobs"][1]["notes"] == to_three.notes
+    assert told["cost"]["retrained_epochs"] == 6
+
+
+def test_a_study_without_notes_shows_none(store, capsys):
+    make(store).run()
+    show.show("study", store.url)
+    text = capsys.readouterr().out
+    assert "trained again" not in text and "checkpoint" not in text
 
 
 def test_explain_tells_every_fate(store):

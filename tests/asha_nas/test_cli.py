@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from asha_nas import problems
 from asha_nas.cli import app, main
+from asha_nas.runner import trial_seed
+from asha_nas.study import make_spec
 
 TINY = ("--recipe", "cells=1", "--recipe", "channels=2", "--recipe", "train_limit=64")
 
@@ -125,6 +128,11 @@ def test_a_plan_uses_what_an_earlier_study_measured(cli, study):
         (("data", "get", "cifar100"), ["unknown data set 'cifar100'", "cifar10"]),
         (("data", "add", "cifar10", "missing.tar.gz"), ["missing.tar.gz"]),
         (("asha", "--bogus"), ["No such option"]),
+        (("asha", "--draw", "cell.pdf"), ["cell.pdf", ".svg or .png"]),
+        (("asha", "--gpus-per-trial", "1.5"), ["gpus_per_trial = 1.5", "whole number"]),
+        (("asha", "--cpus-per-trial", "nan"), ["cpus_per_trial", "finite number"]),
+        (("asha", "--recipe", "train_limit=15"), ["valid"]),
+        (("asha", "--workers", "0"), ["--workers"]),
     ],
 )
 def test_mistakes_are_told_in_a_few_words(cli, arguments, words):
@@ -155,6 +163,69 @@ def test_a_study_file_with_an_unknown_key(cli, tmp_path):
     file.write_text("[scheduler]\nconfigs = 3\nR = 4\nconfig = 4\n")
     code, _, err = cli("run", str(file))
     assert code == 2 and "unknown key 'scheduler.config' (did you mean 'configs'?)" in " ".join(err.split())
+
+
+def test_a_study_that_cannot_run_is_not_kept(cli, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '[problem]\nkind = "objective"\nobjective = "no_such_module:f"\nspace = {x = {range = [0, 1]}}\n'
+        "[scheduler]\nconfigs = 3\nR = 4\n"
+    )
+    code, _, err = cli("run", str(file))
+    assert code == 2 and "no_such_module" in err
+    assert json.loads(cli("ls", "--json")[1]) == []
+
+
+def test_an_evaluation_uses_all_of_the_training_set(cli, study):
+    arguments = ("evaluate", "small", "--seeds", "1", "--epochs", "3", "--plan", "--json")
+    recipe = json.loads(cli(*arguments)[1])["spec"]["problem"]["recipe"]
+    assert (recipe["train_limit"], recipe["cells"]) == (None, 1)
+    recipe = json.loads(cli(*arguments, "--recipe", "train_limit=64")[1])["spec"]["problem"]["recipe"]
+    assert recipe["train_limit"] == 64
+
+
+def test_an_evaluation_never_repeats_a_training_of_the_search():
+    search = {trial_seed(0, trial) for trial in range(100)}
+    assert not search & {trial_seed(0, trial, "evaluate") for trial in range(100)}
+
+
+def test_paths_are_made_absolute(cli, monkeypatch, tmp_path):
+    """Ray's workers have working folders of their own."""
+    monkeypatch.chdir(tmp_path)
+    plan = cli("asha", "--checkpoints", "here", "--plan", "--json")[1]
+    assert json.loads(plan)["spec"]["checkpoints"] == str(tmp_path / "here")
+    monkeypatch.setenv("ASHA_NAS_DATA", "data")
+    spec = make_spec({"name": "x", "problem": {"data": "cifar10"}, "scheduler": {"configs": 1}})
+    assert problems.build(spec).trial.data_dir == str(tmp_path / "data")
+
+
+def test_threads_follow_processors(cli, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("[scheduler]\nconfigs = 3\n[engine]\ncpus_per_trial = 4\n")
+    for arguments in (("run", str(file)), ("asha", "--cpus-per-trial", "4")):
+        spec = json.loads(cli(*arguments, "--plan", "--json")[1])["spec"]
+        assert spec["problem"]["recipe"]["threads"] == 4
+
+
+def test_the_next_commands_name_the_store(cli, tmp_path):
+    store = f"sqlite:///{tmp_path / 'other.db'}"
+    arguments = ("asha", "--engine", "inline", "-R", "1", "--configs", "1", *TINY, "--store", store)
+    code, out, err = cli(*arguments)
+    assert code == 0, err
+    assert f"asha-nas show asha-digits --store {store}" in out
+    assert f"asha-nas resume asha-digits --store {store}" in out
+
+
+def test_large_plans_are_counted_not_played(cli):
+    plan = json.loads(cli("asha", "--configs", "1000000000", "--plan", "--json")[1])["plan"]
+    assert plan["rungs"][1]["jobs"] == 250_000_000
+    plan = json.loads(cli("asha", "--max-hours", "2000", "--plan", "--json")[1])["plan"]
+    assert plan["jobs"] == 100_000 and "counting stopped at 100,000 jobs" in plan["warnings"][0]
+
+
+def test_the_time_of_another_recipe_is_not_guessed(cli):
+    plan = json.loads(cli("asha", "--data", "cifar10", "--recipe", "cells=2", "--plan", "--json")[1])["plan"]
+    assert plan["hours"] is None and "run a small one first" in plan["seconds_source"]
 
 
 def test_doctor_and_data_list(cli):

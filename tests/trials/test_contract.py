@@ -1,5 +1,7 @@
 """What a trial's end is called, and that running one never raises what it raises."""
 
+from itertools import count
+
 import pytest
 
 from trials.contract import Diverged, Failure, OutOfMemory, Report, Task, TrialFailure, classify, run, step
@@ -79,3 +81,77 @@ def test_an_interrupt_is_not_a_failure():
 
     with pytest.raises(KeyboardInterrupt):
         step(run(trial, TASK))
+
+
+def test_the_report_of_stop_ends_a_trial_and_closes_it():
+    done = []
+
+    def endless(task):
+        try:
+            for epoch in count(1):
+                yield Report(epoch, {})
+                done.append(epoch)
+        finally:
+            done.append("closed")
+
+    reports = run(endless, TASK)
+    assert [step(reports) for _ in range(3)] == [Report(1, {}), Report(2, {}), Report(3, {})]
+    assert done == [1, 2]  # nothing happens to a trial before it is asked again
+    assert step(reports) is None
+    assert done == [1, 2, "closed"]
+    assert step(reports) is None
+
+
+def test_a_trial_is_closed_when_it_breaks_the_contract_and_when_it_is_given_up():
+    for given_up in (False, True):
+        closed = []
+
+        def trial(task, closed=closed):
+            try:
+                yield Report(2, {})
+                yield Report(1, {})
+            finally:
+                closed.append(True)
+
+        reports = run(trial, TASK)
+        assert step(reports) == Report(2, {})
+        if given_up:
+            reports.close()
+        else:
+            assert step(reports).kind == "crashed"
+        assert closed == [True]
+
+
+@pytest.mark.parametrize("epochs", [(3,), (1, 3), (1, 2, 3)])
+@pytest.mark.parametrize("start", [0, 1, 2])
+def test_epochs_before_the_start_may_be_trained_again(start, epochs):
+    task = Task(0, {}, start=start, stop=3, seed=0, folder="/x")
+    given = [Report(epoch, {}) for epoch in epochs]
+    assert list(run(lambda task: iter(given), task)) == given
+
+
+def test_nothing_is_left_to_do():
+    assert list(run(lambda task: iter(()), TASK)) == []
+
+
+@pytest.mark.parametrize(
+    ("epochs", "reason"),
+    [
+        ((0,), "reported epoch 0; epochs are integers from 1 on"),
+        ((-1,), "reported epoch -1; epochs are integers"),
+        ((1.0,), "reported epoch 1.0; epochs are integers"),
+        (("1",), "reported epoch '1'; epochs are integers"),
+        ((True,), "reported epoch True; epochs are integers"),
+        ((None,), "reported epoch None; epochs are integers"),
+        ((4,), "reported epoch 4; it was to stop at epoch 3"),
+        ((1, 2, 2), "reported epoch 2 after epoch 2; epochs must increase"),
+        ((2, 1), "reported epoch 1 after epoch 2; epochs must increase"),
+    ],
+)
+def test_epochs_that_break_the_contract_are_a_crash(epochs, reason):
+    reports = run(lambda task: iter([Report(epoch, {}) for epoch in epochs]), TASK)
+    for epoch in epochs[:-1]:
+        assert step(reports) == Report(epoch, {})
+    failure = step(reports)
+    assert failure.kind == "crashed"
+    assert failure.reason.startswith("ValueError: a trial ") and reason in failure.reason

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from spaces.errors import InvalidValue
 from trials.data import digits, load, load_on
-from trials.data.dataset import stratify
+from trials.data.dataset import Source, split, stratify
 
 
 def _rows(part):
@@ -87,11 +87,29 @@ def test_train_limit_is_stratified():
         ({"valid_fraction": 0.999}, "without training images"),
         ({"train_limit": 0}, "at least 1"),
         ({"train_limit": 1}, "train_limit = 1: leaves a class"),
+        ({"valid_fraction": 0.0001}, "valid_fraction = 0.0001: leaves none of 1438 images .*\\nRaise it\\.$"),
+        ({"valid_fraction": 0.0001, "train_limit": 15}, "leaves none of .*\\nRaise it, or train_limit"),
     ],
 )
 def test_bad_values(arguments, message):
     with pytest.raises(InvalidValue, match=message):
         load("digits", **arguments)
+
+
+def test_with_a_fraction_of_zero_the_validation_part_is_empty():
+    assert len(load("digits", valid_fraction=0.0).valid) == 0
+
+
+@given(st.integers(1, 6), st.floats(0, 1, exclude_max=True), st.none() | st.integers(1, 12))
+def test_a_split_can_be_trained_and_validated_on_or_is_refused(each, fraction, limit):
+    labels = np.repeat(np.arange(2), each)
+    source = Source("tiny", 2, np.zeros((len(labels), 2, 2, 1), dtype=np.uint8), labels)
+    try:
+        data = split(source, fraction, limit)
+    except InvalidValue:
+        return
+    assert len(data.train) >= 2
+    assert (len(data.valid) > 0) == (fraction > 0)
 
 
 def test_load_on_keeps_what_it_loaded():

@@ -95,7 +95,9 @@ def split(source: Source, valid_fraction: float, train_limit: int | None) -> Dat
             None for all. For quick looks; the test set is not affected.
 
     Raises:
-        InvalidValue: A value is out of its range, or leaves a class without training images.
+        InvalidValue: A value is out of its range, leaves a class without training images (with two classes or
+            more there are two images or more to learn from), or leaves nothing to validate on where
+            ``valid_fraction`` is above 0.
     """
     if not 0.0 <= valid_fraction < 1.0:
         raise InvalidValue("valid_fraction", valid_fraction, "must be at least 0 and below 1")
@@ -111,6 +113,13 @@ def split(source: Source, valid_fraction: float, train_limit: int | None) -> Dat
             "train_limit" if train_limit else "valid_fraction",
             train_limit or valid_fraction,
             f"leaves a class of {source.name} without training images",
+        )
+    if valid_fraction > 0.0 and len(valid) == 0:
+        raise InvalidValue(
+            "valid_fraction",
+            valid_fraction,
+            f"leaves none of {len(used)} images of {source.name} to validate on",
+            "Raise it, or train_limit." if train_limit else "Raise it.",
         )
     mean, std = _statistics(source.images[train])
     test = None

@@ -19,6 +19,7 @@ from asha_nas.engines.protocol import JobSource
 from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
 from asha_nas.engines.ray_tune.workers import WorkerKeeper
 from cluster.connection import connected
+from spaces.errors import InvalidValue
 from trials.contract import Report, Task, Trial, run, step
 
 # What Tune would do besides running jobs, and the store does better: loggers and copies of all results,
@@ -53,26 +54,26 @@ class RayTuneEngine:
         """Run jobs until the source answers DONE.
 
         Raises:
+            ClusterUnreachable: there is no Ray at ``address``.
+            InvalidValue: Ray has no room for even one job.
             KeyboardInterrupt: a person pressed Ctrl-C; running jobs were told to stop.
         """
-        cpus, gpus = self._own_cpus_and_gpus()
-        with (
-            connected(self.address, cpus=cpus, gpus=gpus, dashboard=self.dashboard) as url,
-            _scratch() as folder,
-        ):
+        # A Ray of our own offers as many processors as the workers ask for, be there fewer; GPUs only those there are.
+        cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
+        with connected(self.address, cpus=cpus, dashboard=self.dashboard) as url, _scratch() as folder:
+            self._check_room()
             if url:
                 self.announce(url)
             keeper = WorkerKeeper(over=is_last)
             searcher = SourceSearcher(source, lambda: 0 if keeper.busy else self._room())
             tuner = tune.Tuner(
-                tune.with_resources(
-                    _trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
-                ),
-                tune_config=tune.TuneConfig(
-                    search_alg=searcher, scheduler=keeper, num_samples=-1, reuse_actors=True
-                ),
+                tune.with_resources(_trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}),
+                tune_config=tune.TuneConfig(search_alg=searcher, scheduler=keeper, num_samples=-1, reuse_actors=True),
                 run_config=tune.RunConfig(
-                    name="jobs", storage_path=folder, verbose=0, stop=StopOnError(searcher),
+                    name="jobs",
+                    storage_path=folder,
+                    verbose=0,
+                    stop=StopOnError(searcher),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 ),
             )
@@ -82,24 +83,33 @@ class RayTuneEngine:
             if not searcher.done:
                 raise KeyboardInterrupt
 
-    def _own_cpus_and_gpus(self) -> tuple[int | None, int | None]:
-        """What a Ray of our own is to offer: just enough for the workers; everything if their number is open."""
-        if self.workers is None:
-            return None, None
-        gpus = math.ceil(self.workers * self.gpus_per_trial) if self.gpus_per_trial else None
-        return math.ceil(self.workers * self.cpus_per_trial), gpus
-
     def _room(self) -> int:
-        if self.workers is not None:
-            return self.workers
+        """Jobs that may run at a time, given what the cluster has now."""
         have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        by_cpu = have.get("CPU", 0) / self.cpus_per_trial
-        by_gpu = have.get("GPU", 0) / self.gpus_per_trial if self.gpus_per_trial else math.inf
-        return max(1, int(min(by_cpu, by_gpu)))
+        fit = have.get("CPU", 0.0) / self.cpus_per_trial
+        if self.gpus_per_trial:
+            fit = min(fit, have.get("GPU", 0.0) / self.gpus_per_trial)
+        return int(fit) if self.workers is None else min(self.workers, int(fit))
+
+    def _check_room(self) -> None:
+        if self._room() < 1:
+            have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            raise InvalidValue(
+                "resources of a job",
+                f"{self.cpus_per_trial:g} CPUs and {self.gpus_per_trial:g} GPUs",
+                f"Ray has only {have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs",
+                "Lower --cpus-per-trial or --gpus-per-trial, or join a larger cluster with --address.",
+            )
 
 
 def _trainable(trial: Trial) -> type[tune.Trainable]:
     """A Tune trainable that steps through ``trial``'s reports; failures are news too, so the actor lives on."""
+    # Unpickled when it is first run, not with the class: a module that a worker lacks is then the failure
+    # of a job, with its reason, and not an actor that cannot be made.
+    pickled = ray.cloudpickle.dumps(trial)  # type: ignore[no-untyped-call]
+
+    def run_pickled(task: Task) -> Iterator[Report]:
+        yield from run(ray.cloudpickle.loads(pickled), task)
 
     class Job(tune.Trainable):
         _reports: Iterator[Report]
@@ -109,7 +119,7 @@ def _trainable(trial: Trial) -> type[tune.Trainable]:
 
         def reset_config(self, new_config: Mapping[str, Any]) -> bool:
             self._task: Task = new_config[TASK_KEY]
-            self._reports = run(trial, self._task)
+            self._reports = run_pickled(self._task)
             return True
 
         def step(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ Use it so::
 
 The trainable asks :func:`job` what to do: train from ``start`` to ``stop`` epochs and, to go on
 where the trial's earlier job stopped, keep its state in ``folder``. After a crash ``folder`` may hold more
-epochs than ``start``; go on from what is there. A trainable that is a class needs, for Tune, a
+epochs than ``start``; go on from what is there. On a cluster of several nodes give the searcher a
+``folder`` that all of them share: a later job of a trial may run on another node. A trainable that is a class needs, for Tune, a
 ``save_checkpoint`` (which may return ``{}``) and, to reuse actors, a ``reset_config`` that returns True.
 """
 
@@ -97,7 +98,8 @@ class PromotionASHA(Searcher):
             promotion: ``capped`` or ``eager``; see :mod:`asha_nas.schedulers.asha`.
             seed: of the configurations.
             max_concurrent: jobs at a time; by default as many as Tune finds room for.
-            folder: where trials keep their state, shared by all nodes; a new temporary folder by default.
+            folder: where trials keep their state. By default a new temporary folder, which serves one machine only:
+                on several nodes it must be a folder that all of them share.
 
         Raises:
             InvalidValue: a number breaks its rule.
@@ -109,10 +111,16 @@ class PromotionASHA(Searcher):
             raise InvalidValue("configs", configs, "must be at least 1")
         if promotion not in PROMOTIONS:
             raise UnknownName("promotion", promotion, PROMOTIONS)
+        if max_concurrent is not None and max_concurrent < 1:
+            raise InvalidValue("max_concurrent", max_concurrent, "must be at least 1", "Leave it out for no bound.")
         super().__init__(metric=metric, mode=mode)
         self._space = space if isinstance(space, ConfigurationSpace) else hyperparameters.from_plain(space)
         self._folder = Path(folder or tempfile.mkdtemp(prefix="asha-nas-"))
         self._max_concurrent = max_concurrent
+        self._arguments = {
+            "r": r, "R": R, "eta": eta, "rungs": rungs, "configs": configs, "promotion": promotion, "seed": seed,
+            "metric": metric, "mode": mode,
+        }  # fmt: skip
         self._scheduler = ASHA(
             lambda rng: hyperparameters.sample(self._space, rng), seed,
             rungs=ladder(r, R, eta, rungs), eta=eta, configs=configs, promotion=promotion,
@@ -135,23 +143,19 @@ class PromotionASHA(Searcher):
         }  # fmt: skip
         return {**answer.config, JOB_KEY: ours}
 
-    def on_trial_complete(
-        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Record the job's last result; an errored job gives none."""
+    def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
+        """Record the job's last result; an errored job gives none, nor does a metric that is no number."""
         if trial_id not in self._in_flight:
             return
         value = None if error or result is None else result.get(self.metric)
         finite = value is not None and math.isfinite(value)
         loss = (-float(value) if self.mode == "max" else float(value)) if value is not None and finite else None
         self._log.append((trial_id, loss, value is not None and not finite))
-        self._scheduler.tell(
-            self._in_flight.pop(trial_id), Outcome(loss, diverged=value is not None and not finite)
-        )
+        self._scheduler.tell(self._in_flight.pop(trial_id), Outcome(loss, diverged=value is not None and not finite))
 
     def save(self, checkpoint_path: str) -> None:
-        """Write the log of asks and tells as JSON."""
-        state = {"folder": str(self._folder), "log": self._log}
+        """Write the arguments, and the log of asks and tells, as JSON."""
+        state = {"folder": str(self._folder), "arguments": self._arguments, "log": self._log}
         Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:

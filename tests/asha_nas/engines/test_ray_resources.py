@@ -1,9 +1,12 @@
 """What a job may use: processors, and whole or shared GPUs."""
 
+import importlib
+
 import pytest
 
 from asha_nas.engines import Assignment
 from asha_nas.schedulers import ASHA, Answer, Outcome
+from spaces.errors import InvalidValue
 from trials.contract import Report, Task
 
 pytestmark = pytest.mark.ray
@@ -67,3 +70,28 @@ def test_two_jobs_share_a_gpu(local_ray, tmp_path):
     source = Source(2)
     RayTuneEngine(cpus_per_trial=1.0, gpus_per_trial=0.5).run(source, meet)
     assert source.failures == [None, None]
+
+
+@pytest.mark.parametrize(("cpus", "gpus"), [(3.0, 0.0), (1.0, 2.0)])
+def test_a_job_that_can_never_run_is_told(local_ray, cpus, gpus):
+    from asha_nas.engines.ray_tune import RayTuneEngine
+
+    with pytest.raises(InvalidValue, match=r"Ray has only 2 CPUs and 1 GPUs"):
+        RayTuneEngine(cpus_per_trial=cpus, gpus_per_trial=gpus).run(Source(1), resources)
+
+
+def test_a_trial_that_workers_cannot_load_fails_with_its_reason(local_ray):
+    from asha_nas.engines.ray_tune import RayTuneEngine
+
+    source = Source(1)
+    RayTuneEngine(workers=1).run(source, Unloadable())
+    [failure] = source.failures
+    assert failure.kind == "crashed"
+    assert "No module named 'only_on_the_driver'" in failure.reason
+
+
+class Unloadable:
+    """A trial of a module that workers lack."""
+
+    def __reduce__(self):
+        return importlib.import_module, ("only_on_the_driver",)

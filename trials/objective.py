@@ -140,14 +140,18 @@ def resolve(name: str) -> Any:
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute) or module.startswith("."):
         raise InvalidValue("name", name, "must be 'installed_module:attribute'")
+    install = "Install the package that holds it in this environment."
     try:
         value: Any = importlib.import_module(module)
+    except ImportError as error:
+        raise InvalidValue("name", name, str(error), install) from None
+    except (Exception, SystemExit) as error:  # a script that ends with sys.exit() is no module either
+        text = f"{type(error).__name__}: {error}".removesuffix(": ").partition("\n")[0]
+        remedy = f"Mend it until `python -c 'import {module}'` works."
+        raise InvalidValue("name", name, f"importing {module} raised {text}", remedy) from error
+    try:
         for part in attribute.split("."):
             value = getattr(value, part)
-    except (ImportError, AttributeError) as error:
-        raise InvalidValue("name", name, str(error), "Install the package that holds it in this environment.") from None
-    except (Exception, SystemExit) as error:  # a script that ends with sys.exit() is no module either
-        text = f"{type(error).__name__}: {error}".removesuffix(": ")
-        rule = f"importing {module} raised {text}"
-        raise InvalidValue("name", name, rule, f"Mend it until `python -c 'import {module}'` works.") from error
+    except AttributeError as error:
+        raise InvalidValue("name", name, str(error), install) from None
     return value

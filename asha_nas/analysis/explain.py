@@ -68,9 +68,7 @@ def _why_promoted(history: History, job: JobRecord, next_job: JobRecord, eta: in
     )
 
 
-def _why_not(
-    history: History, scheduler: Asha, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord]
-) -> str:
+def _why_not(history: History, scheduler: Asha, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord]) -> str:
     rank, allowed = ranked.index(job) + 1, len(ranked) // scheduler.eta
     rule = f"number {rank} of {len(ranked)}; {len(ranked)}/{scheduler.eta} = {allowed} may go up"
     if rank > allowed:
@@ -96,8 +94,8 @@ def _what_it_waits_for(history: History, scheduler: Asha, job: JobRecord, rule: 
     bound, needed = scheduler.max_epochs, history.ladder[job.rung + 1] - job.stop
     handed_out = sum(other.stop - other.start for other in history.jobs.values())
     if bound is not None and handed_out + needed > bound:
-        left = f"{bound - handed_out} are left and it needs {needed}" if handed_out < bound else "all are handed out"
-        return f"has not gone up: {rule}, but max_epochs = {bound} has no room for it: {left}"
+        room = f"max_epochs = {bound} has no room for it (left {bound - handed_out}, needed {needed})"
+        return f"has not gone up: {rule}, but {room}"
     ended = {
         "open": "no worker has asked since",
         "time": "the time limit was reached before a worker asked",

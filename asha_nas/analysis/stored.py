@@ -1,4 +1,4 @@
-"""Reading what the store holds of a study, which may be damaged or of another version: in plain words, or not at all."""
+"""Reading what a store holds of a study. What is damaged, or of another version, is told in plain words."""
 
 from __future__ import annotations
 

@@ -11,18 +11,25 @@ import typer
 
 from asha_nas.analysis import History, JobRecord, TrialRecord, evaluation
 from asha_nas.analysis import explain as explain_trial
+from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.cli.options import DrawOption, JsonOption, NameArgument, StoreOption
 from asha_nas.cli.output import out, print_json, table
+from asha_nas.errors import StudyUnreadable
 from asha_nas.live import duration, ladder_table
 from asha_nas.store import Store, StudyRecord
 from asha_nas.study import FullTraining, PartialTraining, StudySpec
 
 
 def open_study(name: str, store: Store) -> tuple[StudyRecord, StudySpec, History]:
-    """A study and its folded log."""
+    """A study and its folded log.
+
+    Raises:
+        StudyNotFound: there is none of that name.
+        StudyUnreadable: it is damaged, or another version's.
+    """
     record = store.study(name)
-    spec = StudySpec.model_validate_json(record.spec)
-    return record, spec, History.of(spec, store.rows(record))
+    spec = stored_spec(name, record.spec)
+    return record, spec, stored_history(record, spec, store)
 
 
 def state_of(record: StudyRecord, history: History, store: Store) -> str:
@@ -34,7 +41,7 @@ def state_of(record: StudyRecord, history: History, store: Store) -> str:
 
 def ls(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
     """List the studies of the store."""
-    store = Store(store_url)
+    store = Store(store_url, create=False)
     rows = [_listed(store, record) for record in store.studies()]
     if as_json:
         print_json(rows)
@@ -43,10 +50,18 @@ def ls(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
     else:
         columns = ["name", "state", "scheduler", "problem", "trials", "epochs", "best", "created"]
         out.print(table(columns, [[row[c] for c in columns] for row in rows], right=("trials", "epochs", "best")))
+        for row in rows:
+            if row["state"] == "unreadable":
+                out.print(f"what is wrong with it: asha-nas show {row['name']}", style="yellow", markup=False)
 
 
 def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
-    _, spec, history = open_study(record.name, store)
+    created = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "minutes")
+    try:
+        _, spec, history = open_study(record.name, store)
+    except StudyUnreadable:
+        unknown = dict.fromkeys(("scheduler", "problem", "trials", "epochs", "best"))
+        return {"name": record.name, "state": "unreadable", **unknown, "created": created}
     best = history.incumbents[-1] if history.incumbents else None
     data = getattr(spec.problem, "data", None)
     return {
@@ -57,13 +72,13 @@ def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
         "trials": len(history.trials),
         "epochs": history.cost().epochs,
         "best": None if best is None else round(history.value(best.loss) or 0.0, 4),
-        "created": datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "minutes"),
+        "created": created,
     }
 
 
 def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show a study: its rungs, best trials, cost, failures and lost checkpoints."""
-    store = Store(store_url)
+    store = Store(store_url, create=False)
     record, spec, history = open_study(name, store)
     cost = history.cost()
     if as_json:
@@ -168,7 +183,7 @@ def best(
     name: NameArgument, draw: DrawOption = None, store_url: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Show the best trial of a study, and draw its cell."""
-    _, spec, history = open_study(name, Store(store_url))
+    _, spec, history = open_study(name, Store(store_url, create=False))
     if as_json:
         print_best_json(spec, history, draw)
         return
@@ -228,7 +243,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Tell why a trial was promoted, or was not."""
-    _, spec, history = open_study(name, Store(store_url))
+    _, spec, history = open_study(name, Store(store_url, create=False))
     visits = explain_trial(history, spec.scheduler, trial)
     if as_json:
         print_json({"study": name, "trial": trial, "rungs": visits})

@@ -34,7 +34,7 @@ def connect(url: str | None = None, create: bool = True) -> Engine:
 
     Args:
         url: an SQLAlchemy URL, or a path to an SQLite file; by default :func:`default_url`.
-        create: False to insist that an SQLite file is there. The default one in the user's data folder is always made.
+        create: False to insist that an SQLite file is there; the default one in the user's data folder is always made.
 
     Raises:
         StoreUnavailable: it cannot be opened or written, is not there, is another program's, or was
@@ -51,7 +51,8 @@ def connect(url: str | None = None, create: bool = True) -> Engine:
     except ModuleNotFoundError as error:
         package = "psycopg[binary]" if make_url(text).get_backend_name() == "postgresql" else error.name
         raise StoreUnavailable(
-            f"store {_shown(text)}: the database's driver is not installed ({error})\nInstall it: pip install '{package}'"
+            f"store {_shown(text)}: the database's driver is not installed ({error})\n"
+            f"Install it: pip install '{package}'"
         ) from None
     except (ArgumentError, NoSuchModuleError) as error:
         raise StoreUnavailable(
@@ -101,7 +102,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _migrate(connection: Connection) -> None:
     tables, found = _tables_and_revision(connection)
-    if tables and not _OURS <= tables:
+    if tables and not tables.issuperset(_OURS):
         raise StoreUnavailable(
             f"store {_shown(str(connection.engine.url))}: is another program's database\n"
             f"Choose another place with --store or {ENVIRONMENT}."

@@ -56,9 +56,10 @@ def _place() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         # Behind a /proc of another namespace (unshare without --mount-proc) pids would name other processes.
-        if os.readlink("/proc/self") != str(os.getpid()):
+        if Path("/proc/self").readlink() != Path(str(os.getpid())):
             return ""
-        namespace = os.readlink("/proc/self/ns/pid") if os.path.lexists("/proc/self/ns/pid") else ""
+        link = Path("/proc/self/ns/pid")
+        namespace = str(link.readlink()) if link.is_symlink() else ""
     except OSError:
         return ""
     return f"{boot[:13]}:{namespace.removeprefix('pid:').strip('[]')}"

@@ -11,11 +11,11 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 
 import asha_nas
-from asha_nas.analysis import explain
+from asha_nas.analysis import History, explain
 from asha_nas.cli import show
 from asha_nas.errors import NoResult, SpecError, StudyExists, StudyNotFound, TrialNotFound
 from asha_nas.live import LiveView, ladder_table, shown
-from asha_nas.store import Store
+from asha_nas.store import Asked, Closed, Opened, Store, Told
 from trials.contract import Report
 
 INLINE = asha_nas.Workers(kind="inline")
@@ -215,6 +215,62 @@ def test_explain_a_late_comer(store):
     [visit] = explain(study.history(), study.spec.scheduler, 7)
     assert (visit.rank, visit.results, visit.allowed, visit.promoted) == (1, 8, 2, 2)
     assert "all 2 promotions are used, 2 of them by trials that are behind it now" in visit.verdict
+
+
+@pytest.mark.parametrize("promotion", ["capped", "eager"])
+@pytest.mark.parametrize("max_epochs", [3, 4])
+def test_explain_names_the_bound_that_keeps_a_trial_down(store, max_epochs, promotion):
+    scheduler = asha_nas.Asha(R=3, eta=3, configs=3, max_epochs=max_epochs, promotion=promotion)
+    study = make(store, lambda task: task.trial, scheduler=scheduler)
+    study.run()
+    [visit] = explain(study.history(), study.spec.scheduler, 0)
+    assert visit.verdict.startswith("has not gone up: number 1 of 3; 3/3 = 1 may go up")
+    room = f"max_epochs = {max_epochs} has no room for it (left {max_epochs - 3}, needed 2)"
+    assert visit.verdict.endswith(f"0 did, but {room}")
+
+
+def history_of(scheduler, losses, *events):
+    """A history in which trials with these losses have ended at rung 0; then these events."""
+    spec = asha_nas.StudySpec.model_validate(
+        {"name": "s", "problem": {"kind": "objective", "objective": "m:f", "space": SPACE}, "scheduler": scheduler}
+    )
+    asked = [Asked(job=n, trial=n, rung=0, start=0, stop=1, config={"x": 0.5}) for n in range(len(losses))]
+    told = [Told(job=n, loss=loss) for n, loss in enumerate(losses)]
+    history = History(spec)
+    for sequence, event in enumerate([Opened(session=0), *asked, *told, *events]):
+        history.add(event, sequence, 0.0)
+    return history, spec.scheduler
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("time", "the time limit was reached before a worker asked"),
+        ("interrupted", "the study was interrupted before a worker asked"),
+    ],
+)
+def test_explain_says_what_ended_the_study(reason, words):
+    told = history_of(asha_nas.Asha(R=3, eta=3, max_hours=1), [1.0, 2.0, 3.0], Closed(session=0, reason=reason))
+    [visit] = explain(*told, 0)
+    assert visit.verdict == f"may go up: number 1 of 3; 3/3 = 1 may go up, 0 did; {words}"
+
+
+def test_explain_the_second_in_the_queue():
+    """Trial 0 went up of three; with six results trials 4 and 5 are the best, and one more may go up."""
+    up = Asked(job=9, trial=0, rung=1, start=1, stop=3)
+    told = history_of(asha_nas.Asha(R=3, eta=3, configs=6), [3.0, 4.0, 5.0, 6.0, 1.0, 2.0], up)
+    assert "no worker has asked since" in explain(*told, 4)[0].verdict
+    assert "1 did, and the next 1 are better than it" in explain(*told, 5)[0].verdict
+
+
+def test_explain_eager_knows_no_used_up_promotions():
+    ups = [Asked(job=9 + n, trial=n, rung=1, start=1, stop=3) for n in range(2)]
+    losses = [3.0, 4.0, 5.0, 6.0, 1.0, 2.0]
+    [visit] = explain(*history_of(asha_nas.Asha(R=3, eta=3, configs=6, promotion="eager"), losses, *ups), 4)
+    expected = "number 1 of 6; 6/3 = 2 may go up, whoever went up before, 2 did; no worker has asked since"
+    assert visit.verdict == f"may go up: {expected}"
+    [visit] = explain(*history_of(asha_nas.Asha(R=3, eta=3, configs=6), losses, *ups), 4)
+    assert "all 2 promotions are used" in visit.verdict
 
 
 def test_the_live_view_of_a_log(store, capsys):

@@ -187,6 +187,8 @@ def test_a_name_of_nothing(name, part):
     [
         ("def f(:", "importing broken_module raised SyntaxError: "),
         ("1 / 0", "importing broken_module raised ZeroDivisionError: division by zero"),
+        ("import math; math.nothing", "importing broken_module raised AttributeError: module 'math' has no"),
+        ("raise ValueError('two\\nlines')", "importing broken_module raised ValueError: two\nMend it"),
         ("raise KeyError", "importing broken_module raised KeyError\n"),
         ("import sys; sys.exit(3)", "importing broken_module raised SystemExit: 3"),
         ("import no_such_module_here", "No module named 'no_such_module_here'"),

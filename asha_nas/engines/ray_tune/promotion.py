@@ -9,8 +9,9 @@ Use it so::
 The trainable asks :func:`job` what to do: train from ``start`` to ``stop`` epochs and, to go on
 where the trial's earlier job stopped, keep its state in ``folder``. After a crash ``folder`` may hold more
 epochs than ``start``; go on from what is there. On a cluster of several nodes give the searcher a
-``folder`` that all of them share: a later job of a trial may run on another node. A trainable that is a class needs, for Tune, a
-``save_checkpoint`` (which may return ``{}``) and, to reuse actors, a ``reset_config`` that returns True.
+``folder`` that all of them share: a later job of a trial may run on another node. A trainable that is
+a class needs, for Tune, a ``save_checkpoint`` (which may return ``{}``) and, to reuse actors, a
+``reset_config`` that returns True.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class PromotionASHA(Searcher):
             raise InvalidValue("max_concurrent", max_concurrent, "must be at least 1", "Leave it out for no bound.")
         super().__init__(metric=metric, mode=mode)
         self._space = space if isinstance(space, ConfigurationSpace) else hyperparameters.from_plain(space)
-        self._folder = Path(folder or tempfile.mkdtemp(prefix="asha-nas-"))
+        self._folder = Path(folder or tempfile.mkdtemp(prefix="asha-nas-")).expanduser().absolute()
         self._max_concurrent = max_concurrent
         self._arguments = {
             "r": r, "R": R, "eta": eta, "rungs": rungs, "configs": configs, "promotion": promotion, "seed": seed,
@@ -147,11 +148,11 @@ class PromotionASHA(Searcher):
         """Record the job's last result; an errored job gives none, nor does a metric that is no number."""
         if trial_id not in self._in_flight:
             return
-        value = None if error or result is None else result.get(self.metric)
-        finite = value is not None and math.isfinite(value)
-        loss = (-float(value) if self.mode == "max" else float(value)) if value is not None and finite else None
-        self._log.append((trial_id, loss, value is not None and not finite))
-        self._scheduler.tell(self._in_flight.pop(trial_id), Outcome(loss, diverged=value is not None and not finite))
+        value = None if error or result is None else _number(result.get(self.metric))
+        diverged = value is not None and not math.isfinite(value)
+        loss = None if value is None or diverged else -value if self.mode == "max" else value
+        self._log.append((trial_id, loss, diverged))
+        self._scheduler.tell(self._in_flight.pop(trial_id), Outcome(loss, diverged=diverged))
 
     def save(self, checkpoint_path: str) -> None:
         """Write the arguments, and the log of asks and tells, as JSON."""
@@ -159,8 +160,16 @@ class PromotionASHA(Searcher):
         Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
-        """Replay a saved log through this searcher, which must be new and made with the same arguments."""
+        """Replay a saved log through this searcher, which must be new and made with the same arguments.
+
+        Raises:
+            InvalidValue: an argument that decisions depend on is another one; nothing was restored.
+        """
         state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
+        for name, saved in state["arguments"].items():
+            if self._arguments[name] != saved:
+                rule = f"must be {saved!r}, as in the searcher that was saved in {checkpoint_path}"
+                raise InvalidValue(name, self._arguments[name], rule)
         self._folder = Path(state["folder"])
         self._max_concurrent, bound = None, self._max_concurrent
         for entry in state["log"]:
@@ -171,3 +180,13 @@ class PromotionASHA(Searcher):
                 self._log.append((trial_id, loss, diverged))
                 self._scheduler.tell(self._in_flight.pop(trial_id), Outcome(loss, diverged=diverged))
         self._max_concurrent = bound
+
+
+def _number(value: Any) -> float | None:
+    """A reported value as a number (a tensor of one element is one); ``None`` if it is none."""
+    if value is None or isinstance(value, str | bytes):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from ray import tune
 from ray.tune.search import Searcher
@@ -213,6 +214,47 @@ def test_a_searcher_restored_at_any_moment_decides_the_same(tmp_path):
         assert len(json.loads((tmp_path / "again").read_text())["log"]) == 2 * len(whole)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("r", 3), ("R", 27), ("eta", 2), ("rungs", "released"), ("configs", 10), ("promotion", "eager"), ("seed", 1),
+        ("metric", "error"), ("mode", "max"),
+    ],
+)  # fmt: skip
+def test_a_searcher_of_other_arguments_restores_nothing(tmp_path, name, other):
+    original = make(tmp_path)
+    original.suggest("a")
+    original.save(str(tmp_path / "state"))
+    searcher = make(tmp_path, **{name: other})
+    with pytest.raises(InvalidValue, match=f"^{name} = {other!r}: must be .*, as in the searcher that was saved in"):
+        searcher.restore(str(tmp_path / "state"))
+    assert job(searcher.suggest("a")).trial == 0
+
+
+def test_the_folder_is_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = make(tmp_path, folder="here").suggest("a")
+    monkeypatch.chdir("/")  # as a worker may be
+    assert job(config).folder == tmp_path / "here" / "trial-00000"
+
+
+def test_the_example_of_the_guide_goes_on_from_its_state(tmp_path, monkeypatch):
+    guide = Path(__file__).resolve().parents[3] / "docs/guide.md"
+    code = guide.read_text(encoding="utf-8").split("```python notest\n")[1].split("space = ")[0]
+    reports, names = [], {}
+    exec(compile(code, "guide.md", "exec"), names)
+    monkeypatch.setattr(names["tune"], "report", reports.append)
+    config = {"x": 0.0, promotion.JOB_KEY: {"trial": 0, "rung": 0, "start": 0, "stop": 2, "folder": str(tmp_path)}}
+    for _ in range(2):  # the second time as after a crash behind the last epoch
+        names["trainable"](config)
+    config[promotion.JOB_KEY] |= {"rung": 1, "start": 2, "stop": 3}
+    names["trainable"](config)
+    assert reports == [{"loss": pytest.approx(0.9**n), "epochs": n} for n in (2, 2, 3)]
+    (tmp_path / "state.json").unlink()
+    with pytest.raises(FileNotFoundError, match="the state of epoch 2 is gone"):
+        names["trainable"](config)
+
+
 def test_a_job_says_what_to_do(tmp_path):
     config = make(tmp_path).suggest("a")
     todo = job(config)
@@ -239,6 +281,10 @@ def test_the_direction(tmp_path, mode, best):
         ({"loss": 0.0}, True, False),  # errored: nothing was learned
         (None, False, False),
         ({"other": 0.0}, False, False),
+        ({"loss": "0.5"}, False, False),  # no number
+        ({"loss": [0.5, 1.0]}, False, False),
+        ({"loss": 10**400}, False, False),
+        ({"loss": np.float32(3.0)}, False, True),
     ],
 )
 def test_a_job_without_a_loss(tmp_path, result, error, counts):
@@ -271,6 +317,7 @@ def test_no_more_than_max_concurrent_at_a_time(tmp_path):
         ({"eta": 1}, "eta = 1: the reduction factor must be an integer >= 2"),
         ({"r": 10}, "r = 10: must not exceed R = 9"),
         ({"configs": 0}, "configs = 0: must be at least 1"),
+        ({"max_concurrent": 0}, "max_concurrent = 0: must be at least 1"),
         ({"promotion": "keen"}, "unknown promotion 'keen'"),
         ({"rungs": "even"}, "unknown ladder 'even'"),
     ],

@@ -53,15 +53,16 @@ class Naive:
         """(trial, rung, start, stop), or the answer."""
         for k in reversed(range(len(self.rungs) - 1)):
             promotable = self.candidates(k)
-            if promotable:
+            if promotable and self.fits(self.rungs[k + 1] - self.rungs[k]):
                 return self.hand_out(promotable[0], k + 1, self.rungs[k], self.rungs[k + 1])
-        if self.configs is not None and self.started >= self.configs:
+        if (self.configs is not None and self.started >= self.configs) or not self.fits(self.rungs[0]):
             return self.nothing()
         return self.hand_out(self.started, 0, 0, self.rungs[0])
 
+    def fits(self, epochs):
+        return self.max_epochs is None or self.epochs + epochs <= self.max_epochs
+
     def hand_out(self, trial, rung, start, stop):
-        if self.max_epochs is not None and self.epochs + stop - start > self.max_epochs:
-            return self.nothing()
         self.epochs += stop - start
         self.in_flight += 1
         if rung == 0:
@@ -305,12 +306,25 @@ def test_a_late_better_trial_goes_up_too_only_when_eager():
     assert (late["eager"].trial, late["eager"].rung) == (4, 1)
 
 
-def test_the_first_job_that_does_not_fit_ends_the_study():
-    asha = ASHA(sampler, 0, rungs=(1, 4), eta=2, configs=None, max_epochs=4)
-    jobs = [asha.ask(), asha.ask()]
-    for job in jobs:
-        asha.tell(job, Outcome(1.0))
-    assert asha.ask() is DONE  # promotion needs 3 epochs, 2 are left: no new trial sneaks in
+def test_where_a_promotion_does_not_fit_lower_ones_and_new_configurations_do():
+    asha = ASHA(sampler, 0, rungs=(1, 2, 9), eta=2, configs=None, max_epochs=12)
+    first = [asha.ask() for _ in range(6)]
+    for job in first[:4]:
+        asha.tell(job, Outcome(float(job.trial)))
+    second = [asha.ask(), asha.ask()]
+    for job in (*second, *first[4:]):
+        asha.tell(job, Outcome(float(job.trial)))
+    # 8 are handed out, 4 are left. Trial 0 may go up from rung 1, but needs 7 epochs.
+    assert ups(asha) == [(2, 1), (6, 0), (7, 0), (8, 0)]
+    assert asha.ask() is WAIT
+
+
+def test_a_study_ends_when_nothing_fits_any_more():
+    asha = ASHA(sampler, 0, rungs=(2, 5), eta=2, configs=None, max_epochs=7)
+    jobs = play(asha, lambda job: Outcome(float(job.trial)), 2, lambda n: 0)
+    # Trial 0 may go up, which takes 3 epochs, and a new one takes 2; one is left.
+    assert [(job.trial, job.rung) for job in jobs] == [(0, 0), (1, 0), (2, 0)]
+    assert [asha.ask() for _ in range(3)] == [DONE] * 3
 
 
 @pytest.mark.parametrize("max_epochs", range(10))

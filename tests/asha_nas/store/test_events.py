@@ -84,6 +84,24 @@ def test_keys_name_events_once():
     assert all(kind == cls.kind for kind, cls in KINDS.items())
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "wrong"),
+    [
+        ("told", '{"job":1,"lo', "told: no whole JSON: Unterminated string"),
+        ("told", '{"job":1}', "told: .*missing.*loss"),
+        ("told", '{"job":1,"loss":1.0,"mood":"good"}', "told: .*mood"),
+        ("told", "[1]", "told: "),
+        ("told", "null", "told: "),
+        ("told", '{"job":1,"loss":null,"failure":{"sort":"x"}}', "told: .*sort"),
+        ("reported", '{"job":1,"epoch":1,"metrics":3}', "reported: "),
+        ("sung", "{}", "of unknown kind 'sung'"),
+    ],
+)
+def test_what_is_no_event_is_told(kind, content, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        parse(kind, content, "{}")
+
+
 @pytest.mark.parametrize("value", [{1, 2}, object(), b"bytes", 1j])
 def test_what_is_not_plain_is_refused_before_it_is_in_the_log(value):
     with pytest.raises(TypeError):

@@ -1,6 +1,7 @@
 """The store in an SQLite file: the suite of all stores, and what is SQLite's own."""
 
 import sqlite3
+import sys
 
 import pytest
 import sqlalchemy as sa
@@ -68,7 +69,8 @@ def test_a_folder_in_place_of_the_file(tmp_path):
 def test_a_file_that_is_no_database(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("These are my notes. " * 100)
-    assert "file is not a database" in message(path)
+    text = message(path)
+    assert "file is not a database\nIs it the right file? Bring it back from a backup, or choose another with" in text
     assert path.read_text() == "These are my notes. " * 100
 
 
@@ -84,6 +86,63 @@ def test_a_database_that_may_not_be_written(tmp_path, monkeypatch):
 def test_a_url_that_names_no_database(url):
     with pytest.raises(StoreUnavailable, match=r"Give a URL such as sqlite:////path/studies\.db, or a path\."):
         Store(url)
+
+
+def test_a_damaged_file(tmp_path):
+    path = tmp_path / "studies.db"
+    Store(str(path)).close()
+    content = bytearray(path.read_bytes())
+    content[100:4000] = bytes([7]) * 3900  # the table of tables
+    path.write_bytes(content)
+    assert "malformed" in (text := message(path))
+    assert "Bring it back from a backup" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "package"),
+    [("postgresql://me:secret@host/x", "psycopg[binary]"), ("postgresql+psycopg://h/x", "psycopg[binary]")],
+)
+def test_a_driver_that_is_not_installed(monkeypatch, url, package):
+    for name in ("psycopg", "psycopg2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(database, "find_spec", lambda _name: None)
+    text = message(url)
+    assert "the database's driver is not installed" in text
+    assert text.endswith(f"Install it: pip install '{package}'")
+    assert "secret" not in text
+
+
+def test_to_look_makes_no_store(tmp_path, monkeypatch):
+    missing = tmp_path / "nowhere" / "studies.db"
+    for url in (str(missing), f"sqlite:///{missing}"):
+        with pytest.raises(StoreUnavailable, match=r"no store at .*nowhere/studies\.db\nasha-nas asha .*makes"):
+            Store(url, create=False)
+    monkeypatch.setenv(database.ENVIRONMENT, str(missing))
+    with pytest.raises(StoreUnavailable, match="there is no store at"):
+        Store(create=False)
+    assert list(tmp_path.iterdir()) == []
+    Store().close()
+    Store(create=False).close()
+
+
+def test_the_default_store_is_made_even_to_look(tmp_path, monkeypatch):
+    monkeypatch.delenv(database.ENVIRONMENT, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    Store(create=False).close()
+    assert (tmp_path / "asha-nas" / "studies.db").is_file()
+
+
+@pytest.mark.parametrize("tables", [("notes",), ("studies", "trials"), ("alembic_version",)])
+def test_another_program_s_database_is_left_alone(tmp_path, tables):
+    path = tmp_path / "theirs.db"
+    with sqlite3.connect(path) as connection:
+        for table in tables:
+            connection.execute(f"CREATE TABLE {table} (version_num TEXT)")
+    connection.close()
+    before = path.read_bytes()
+    assert "is another program's database\nChoose another place" in message(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["theirs.db"]
 
 
 def test_tables_of_a_newer_version(tmp_path):

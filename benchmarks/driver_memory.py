@@ -1,0 +1,56 @@
+"""Memory of the driver process at 1,000 and 10,000 no-op jobs on a local Ray: ours beside stock Ray Tune.
+
+Each run is a process of its own, on two workers, without promotions (one rung), so that a job is a trial for
+everybody: *engine* is our Ray engine with results kept in memory, *service* all of ours with the store,
+*stock* Ray Tune's ASHAScheduler. Given are megabytes resident at the end beyond those before the first
+job, the peak, and milliseconds a job, which shows whether time grows with the number of jobs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _common import Goal, Spread, Table, alternating, in_a_process, parser, progress, publish
+
+WHO = ("engine", "service", "stock")
+
+
+def main() -> None:
+    """Measure everybody, and print."""
+    options = parser(__doc__ or "", repeats=1)
+    options.add_argument("--jobs", type=int, nargs="+", default=[1000, 10_000], help="numbers of jobs")
+    options.add_argument("--limit", type=float, default=1500.0, help="seconds for one run")
+    given = options.parse_args()
+    runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for repeat, who in alternating(WHO, given.repeats):
+        for jobs in given.jobs:
+            progress(f"repeat {repeat + 1}: {who}, {jobs:,} jobs")
+            found = in_a_process("_ray_run.py", who, str(jobs), "1", "3", "2", limit=given.limit)
+            if found is not None:
+                runs.setdefault((who, jobs), []).append(found)
+    rows = [[f"{who}, {jobs:,} jobs", *_cells(runs.get((who, jobs)), given.limit)] for who in WHO for jobs in given.jobs]
+    table = Table("Driver process", ["", "MB at the end, beyond the start", "MB at the peak", "ms a job"], rows)
+    figures = {f"{who}/{jobs}": found for (who, jobs), found in runs.items()}
+    publish(given.json, [table], [_goal(runs, given.jobs)], figures, ["asha-nas", "ray"])
+
+
+def _cells(found: list[dict[str, Any]] | None, limit: float) -> list[str]:
+    if not found:
+        return [f"not done in {limit:.0f} s", "·", "·"]
+    grown = Spread.of(run["end_mb"] - run["before_mb"] for run in found)
+    peak = Spread.of(run["peak_mb"] for run in found)
+    time = Spread.of(1000 * run["seconds"] / run["jobs"] for run in found)
+    return [grown.text(0), peak.text(0), time.text()]
+
+
+def _goal(runs: dict[tuple[str, int], list[dict[str, Any]]], jobs: list[int]) -> Goal:
+    claim = f"time a job of ours within 20 % from {min(jobs):,} to {max(jobs):,} jobs"
+    few, many = runs.get(("service", min(jobs))), runs.get(("service", max(jobs)))
+    if not few or not many:
+        return Goal(claim, "a run did not end", None)
+    ratio = Spread.of(r["seconds"] / r["jobs"] for r in many).median / Spread.of(r["seconds"] / r["jobs"] for r in few).median
+    return Goal(claim, f"{ratio:.2f}×, start-up included", ratio <= 1.2)
+
+
+if __name__ == "__main__":
+    main()

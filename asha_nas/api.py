@@ -12,6 +12,7 @@ from ConfigSpace import ConfigurationSpace
 
 from asha_nas import problems, runner
 from asha_nas.analysis import History, JobRecord, frames
+from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.engines import Engine, InlineEngine
 from asha_nas.errors import SpecError, StudyExists
 from asha_nas.provenance import provenance
@@ -35,7 +36,7 @@ class Study:
         self.store = store
         self._record = record
         self._function = function
-        self.spec = StudySpec.model_validate_json(record.spec)
+        self.spec = stored_spec(record.name, record.spec)
 
     @property
     def name(self) -> str:
@@ -91,7 +92,7 @@ class Study:
 
     def history(self) -> History:
         """Its log, folded."""
-        return History.of(self.spec, self.store.rows(self._record))
+        return stored_history(self._record, self.spec, self.store)
 
     def is_running(self) -> bool:
         """True while a driver holds its lease and gives signs of life."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from asha_nas import problems
-from asha_nas.analysis import History
-from asha_nas.errors import UserError
+from asha_nas.analysis.stored import stored_history, stored_spec
+from asha_nas.errors import StudyUnreadable, UserError
 from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
 from asha_nas.study import FullTraining, Objective, PartialTraining, Random, StudySpec
@@ -152,12 +152,12 @@ def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int |
     """Seconds per epoch and bytes per checkpoint: measured in the newest like study, else typical."""
     for record in reversed(store.studies()):
         try:
-            other = StudySpec.model_validate_json(record.spec)
-        except ValueError:
-            continue  # another version's
-        if _training(other) != _training(spec):
+            other = stored_spec(record.name, record.spec)
+            if _training(other) != _training(spec):
+                continue
+            history = stored_history(record, other, store)
+        except StudyUnreadable:
             continue
-        history = History.of(other, store.rows(record))
         seconds = [s for job in history.jobs.values() for s in job.seconds.values() if s > 0]
         sizes = [job.checkpoint_bytes for job in history.jobs.values() if job.checkpoint_bytes]
         if seconds:

@@ -81,7 +81,9 @@ def parser(description: str, repeats: int = 3) -> argparse.ArgumentParser:
     return options
 
 
-def publish(as_json: bool, tables: Sequence[Table], goals: Sequence[Goal], figures: Any, packages: Sequence[str]) -> None:
+def publish(
+    as_json: bool, tables: Sequence[Table], goals: Sequence[Goal], figures: Any, packages: Sequence[str]
+) -> None:
     """Print what was measured, where, and how it stands to its goals."""
     where = machine(packages)
     if as_json:

@@ -25,9 +25,7 @@ def ours(promotion: str) -> Step:
     """Our ASHA core."""
     from asha_nas.schedulers import ASHA, Answer, Outcome
 
-    core = ASHA(
-        lambda rng: {"x": rng.random()}, 0, rungs=RUNGS, eta=ETA, configs=None, promotion=promotion
-    )
+    core = ASHA(lambda rng: {"x": rng.random()}, 0, rungs=RUNGS, eta=ETA, configs=None, promotion=promotion)
 
     def step(loss: float) -> bool:
         job = core.ask()
@@ -175,7 +173,7 @@ def main() -> None:
 
 def _table(sizes: list[int], spreads: dict[str, dict[int, Spread]], reached: dict[str, int]) -> Table:
     rows = []
-    for name, (_, package) in WHO.items():
+    for name in WHO:
         if name not in spreads:
             rows.append([name, *["not installed"] * len(sizes), ""])
             continue

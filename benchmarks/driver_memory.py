@@ -28,7 +28,9 @@ def main() -> None:
             found = in_a_process("_ray_run.py", who, str(jobs), "1", "3", "2", limit=given.limit)
             if found is not None:
                 runs.setdefault((who, jobs), []).append(found)
-    rows = [[f"{who}, {jobs:,} jobs", *_cells(runs.get((who, jobs)), given.limit)] for who in WHO for jobs in given.jobs]
+    rows = [
+        [f"{who}, {jobs:,} jobs", *_cells(runs.get((who, jobs)), given.limit)] for who in WHO for jobs in given.jobs
+    ]
     table = Table("Driver process", ["", "MB at the end, beyond the start", "MB at the peak", "ms a job"], rows)
     figures = {f"{who}/{jobs}": found for (who, jobs), found in runs.items()}
     publish(given.json, [table], [_goal(runs, given.jobs)], figures, ["asha-nas", "ray"])
@@ -48,7 +50,8 @@ def _goal(runs: dict[tuple[str, int], list[dict[str, Any]]], jobs: list[int]) ->
     few, many = runs.get(("service", min(jobs))), runs.get(("service", max(jobs)))
     if not few or not many:
         return Goal(claim, "a run did not end", None)
-    ratio = Spread.of(r["seconds"] / r["jobs"] for r in many).median / Spread.of(r["seconds"] / r["jobs"] for r in few).median
+    slow, fast = (Spread.of(run["seconds"] / run["jobs"] for run in found).median for found in (many, few))
+    ratio = slow / fast
     return Goal(claim, f"{ratio:.2f}×, start-up included", ratio <= 1.2)
 
 

@@ -1,6 +1,7 @@
 """What all tests share: the suites in `tests.contracts`, Hypothesis without a stopwatch, and one Ray."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,17 @@ pytest.register_assert_rewrite("tests.contracts")
 
 settings.register_profile("asha-nas", deadline=None, print_blob=True)
 settings.load_profile("asha-nas")
+
+
+# Started in the background by a shell, Python ignores Ctrl-C, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_stays_as_it_was():
+    """Ray Tune, when a test uses it directly, leaves its own handler behind."""
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from asha_nas.runner import trial_seed
 from tests.crash import driver, wobbly
 from tests.crash.processes import MARK, alive, descendants, kill_all, marked, name_of, wait_until
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(900)]
 
 EVERY = int(os.environ.get("ASHA_NAS_CRASH_EVERY", "5"))
 """Of the points at which a driver can die, every how-many-th is tried; 1 for all (a minute more)."""

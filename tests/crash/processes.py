@@ -8,7 +8,7 @@ from pathlib import Path
 MARK = "ASHA_NAS_CRASH_TEST"
 
 
-def wait_until(condition, what, seconds=60.0, every=0.01):
+def wait_until(condition, what, seconds=180.0, every=0.01):
     """Poll until `condition()` gives something true, and return that."""
     end = time.monotonic() + seconds
     while not (found := condition()):

@@ -347,7 +347,7 @@ def test_a_driver_interrupted_then_killed(home, lingering):
     lingering |= {pid: since for pid, since in running.items() if "Agent" in name_of(pid)}
     here.ignored = lingering
     # The workers stand at their gates and would not end by themselves.
-    wait_until(lambda: not here.everyone(), "the end of all that a killed driver's workers do", seconds=30)
+    wait_until(lambda: not here.everyone(), "the end of all that a killed driver's workers do")
 
     here.gate(0, 4).unlink()
     here.gate(1, 4).unlink()

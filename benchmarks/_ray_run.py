@@ -41,8 +41,8 @@ class Counts:
 
     jobs: int
     """Ray Tune trials: our jobs, or stock Tune's trials."""
-    results: int
-    """Rung results reported."""
+    moments: Sequence[float]
+    """When each rung result was taken in, in seconds of ``time.perf_counter``."""
 
 
 def engine(size: Size) -> Counts:
@@ -56,13 +56,12 @@ def engine(size: Size) -> Counts:
         def __init__(self) -> None:
             self.core = ASHA(_draw, 0, rungs=size.rungs, eta=size.eta, configs=size.configs)
             self.loss: dict[int, float] = {}
-            self.jobs = 0
+            self.moments: list[float] = []
 
         def ask(self) -> Assignment | Answer:
             job = self.core.ask()
             if isinstance(job, Answer):
                 return job
-            self.jobs += 1
             return Assignment(job, 0, Task(job.trial, job.config, job.start, job.stop, 0, size.folder))
 
         def report(self, assignment: Assignment, report: Report) -> None:
@@ -71,18 +70,26 @@ def engine(size: Size) -> Counts:
         def ended(self, assignment: Assignment, failure: Failure | None) -> None:
             assert failure is None, failure
             self.core.tell(assignment.job, Outcome(self.loss.pop(assignment.job.number)))
+            self.moments.append(time.perf_counter())
 
     def trial(task: Task) -> Iterator[Report]:
         yield Report(task.stop, {"loss": task.config["x"]})
 
     source = Memory()
     RayTuneEngine(workers=size.workers).run(source, trial)
-    return Counts(source.jobs, source.jobs)
+    return Counts(len(source.moments), source.moments)
 
 
 def service(size: Size) -> Counts:
     """All of ours: spec, driver, and every event in an SQLite store before anyone acts on it."""
     import asha_nas
+    from asha_nas.store import Event, Told
+
+    moments: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Told):
+            moments.append(time.perf_counter())
 
     study = asha_nas.objective_study(
         "benchmark", _objective, {"x": {"range": [0.0, 1.0]}},
@@ -90,9 +97,8 @@ def service(size: Size) -> Counts:
         engine=asha_nas.Workers(workers=size.workers, dashboard=False),
         store=asha_nas.Store(f"sqlite:///{size.folder}/store.db"), checkpoints=size.folder,
     )  # fmt: skip
-    assert study.run() == "done"
-    jobs = len(study.jobs())
-    return Counts(jobs, jobs)
+    assert study.run([listen]) == "done"
+    return Counts(len(moments), moments)
 
 
 def stock(size: Size) -> Counts:
@@ -112,6 +118,12 @@ def stock(size: Size) -> Counts:
             self.rung += 1
             return {"loss": self.loss, "epoch": size.rungs[self.rung]}
 
+    moments: list[float] = []
+
+    class Listen(tune.Callback):  # type: ignore[misc]
+        def on_trial_result(self, *_: Any, **__: Any) -> None:
+            moments.append(time.perf_counter())
+
     scheduler = ASHAScheduler(
         time_attr="epoch", max_t=size.rungs[-1], grace_period=size.rungs[0], reduction_factor=size.eta
     )
@@ -122,13 +134,14 @@ def stock(size: Size) -> Counts:
             metric="loss", mode="min", num_samples=size.configs, scheduler=scheduler, reuse_actors=True
         ),
         run_config=tune.RunConfig(
-            name="stock", storage_path=size.folder, verbose=0,
+            name="stock", storage_path=size.folder, verbose=0, callbacks=[Listen()],
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),
     )  # fmt: skip
-    results = [result.metrics["training_iteration"] for result in tuner.fit()]
+    results = tuner.fit()
     assert len(results) == size.configs
-    return Counts(len(results), sum(results))
+    assert not results.errors
+    return Counts(size.configs, moments)
 
 
 WHO: dict[str, Callable[[Size], Counts]] = {"engine": engine, "service": service, "stock": stock, "quiet": stock}
@@ -149,8 +162,12 @@ def main(who: str, configs: str, r_to_R: str, eta: str, workers: str) -> None:
         began = time.perf_counter()
         counts = WHO[who](Size(int(configs), rungs, int(eta), int(workers), folder))
         seconds = time.perf_counter() - began
+        # Workers take seconds to start, of which a few are luck: the first tenth of the results is left out.
+        results, first = len(counts.moments), len(counts.moments) // 10
+        steady = (counts.moments[-1] - counts.moments[first]) / (results - 1 - first)
         found = {
-            "seconds": seconds, "configs": int(configs), "jobs": counts.jobs, "results": counts.results,
+            "seconds": seconds, "start_seconds": counts.moments[0] - began, "steady_seconds_a_result": steady,
+            "configs": int(configs), "jobs": counts.jobs, "results": results,
             "before_mb": before, "end_mb": resident(),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }  # fmt: skip

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ import ray
 from ray import tune
 
 from asha_nas.engines.protocol import JobSource
+from asha_nas.engines.ray_tune.generator import JobGenerator
 from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
-from asha_nas.engines.ray_tune.workers import WorkerKeeper
+from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
 from cluster.connection import connected
 from spaces.errors import InvalidValue
 from trials.contract import Report, Task, Trial, run, step
@@ -65,15 +67,19 @@ class RayTuneEngine:
             if url:
                 self.announce(url)
             keeper = WorkerKeeper(over=is_last)
-            searcher = SourceSearcher(source, lambda: 0 if keeper.busy else self._room())
+            room = _remembered(self._room, seconds=1.0)
+            searcher = SourceSearcher(source, lambda: 0 if keeper.busy else room())
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}),
-                tune_config=tune.TuneConfig(search_alg=searcher, scheduler=keeper, num_samples=-1, reuse_actors=True),
+                tune_config=tune.TuneConfig(
+                    search_alg=JobGenerator(searcher), scheduler=keeper, num_samples=-1, reuse_actors=True
+                ),
                 run_config=tune.RunConfig(
                     name="jobs",
                     storage_path=folder,
                     verbose=0,
                     stop=StopOnError(searcher),
+                    callbacks=[NoProgress()],
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 ),
             )
@@ -100,6 +106,19 @@ class RayTuneEngine:
                 f"Ray has only {have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs",
                 "Lower --cpus-per-trial or --gpus-per-trial, or join a larger cluster with --address.",
             )
+
+
+def _remembered(look_up: Callable[[], int], seconds: float) -> Callable[[], int]:
+    """``look_up``, asked again only after so many seconds: it is wanted at every step of Tune, several times a job."""
+    value, until = 0, -math.inf
+
+    def recent() -> int:
+        nonlocal value, until
+        if time.monotonic() >= until:
+            value, until = look_up(), time.monotonic() + seconds
+        return value
+
+    return recent
 
 
 def _trainable(trial: Trial) -> type[tune.Trainable]:

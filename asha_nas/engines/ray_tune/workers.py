@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ray.tune.experiment import Trial
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
 
 PATIENCE = 30.0
@@ -116,3 +117,16 @@ class WorkerKeeper(TrialScheduler):
             # Private to Tune; where a version has no such set, it merely keeps the trial.
             for name in ("_stopped_trials", "_failed_trials", "_trials_to_cache"):
                 getattr(tune_controller, name, set()).discard(trial)
+
+
+class NoProgress(TrialProgressCallback):
+    """Stands in for Tune's printer of progress, which would be added otherwise, and keeps every trial it saw."""
+
+    def on_trial_result(self, *_: Any, **__: Any) -> None:
+        """Print and keep nothing."""
+
+    def on_trial_error(self, *_: Any, **__: Any) -> None:
+        """Print and keep nothing."""
+
+    def on_trial_complete(self, *_: Any, **__: Any) -> None:
+        """Print and keep nothing."""

@@ -71,7 +71,9 @@ class Report:
     checkpoint: Checkpoint | None = None
     """Present when the state after this epoch was saved."""
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """Facts that are not results (e.g. ``{"damaged_checkpoint": "epoch-00004.ckpt"}``); plain JSON values."""
+    """Facts beside the metrics (e.g. ``{"damaged_checkpoint": "epoch-00004.ckpt"}``); plain JSON values."""
+    clock: Mapping[str, Any] = field(default_factory=dict)
+    """Further measured times, which may differ between two equal runs; plain JSON values."""
 
 
 Trial = Callable[[Task], Iterator[Report]]

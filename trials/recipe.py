@@ -9,6 +9,28 @@ from typing import Any, ClassVar, Literal
 from spaces.errors import InvalidValue
 
 
+def _check(
+    recipe: Recipe | CellRecipe,
+    name: str,
+    least: float,
+    most: float = math.inf,
+    *,
+    above: bool = False,
+    below: bool = False,
+) -> None:
+    value = getattr(recipe, name)
+    inside = (value > least if above else value >= least) and (value < most if below else value <= most)
+    if not (inside and math.isfinite(value)):
+        lower = f"{'above' if above else 'at least'} {least:g}"
+        upper = "" if most == math.inf else f" and {'below' if below else 'at most'} {most:g}"
+        raise InvalidValue(name, value, f"must be {lower}{upper}")
+
+
+def _check_precision(precision: str) -> None:
+    if precision not in {"float32", "bfloat16"}:
+        raise InvalidValue("precision", precision, "must be 'float32' or 'bfloat16'")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Settings of a training run.
@@ -65,32 +87,21 @@ class Recipe:
     """CPU threads of a trial, >= 1. Figures on a CPU may differ in the last digits with it."""
 
     def __post_init__(self) -> None:
-        self._check("cells", 1, 100)
-        self._check("channels", 1, 1024)
-        self._check("batch_size", 2, 65536)
-        self._check("learning_rate", 0, above=True)
-        self._check("learning_rate_min", 0, self.learning_rate)
+        _check(self, "cells", 1, 100)
+        _check(self, "channels", 1, 1024)
+        _check(self, "batch_size", 2, 65536)
+        _check(self, "learning_rate", 0, above=True)
+        _check(self, "learning_rate_min", 0, self.learning_rate)
         for name in ("momentum", "drop_path", "label_smoothing"):
-            self._check(name, 0, 1, below=True)
+            _check(self, name, 0, 1, below=True)
         for name in ("weight_decay", "auxiliary_weight", "cutout", "crop_padding", "checkpoint_minutes"):
-            self._check(name, 0)
-        self._check("grad_clip", 0, above=True)
-        self._check("valid_fraction", 0, 1, above=True, below=True)
-        self._check("threads", 1)
+            _check(self, name, 0)
+        _check(self, "grad_clip", 0, above=True)
+        _check(self, "valid_fraction", 0, 1, above=True, below=True)
+        _check(self, "threads", 1)
         if self.train_limit is not None:
-            self._check("train_limit", 1)
-        if self.precision not in {"float32", "bfloat16"}:
-            raise InvalidValue("precision", self.precision, "must be 'float32' or 'bfloat16'")
-
-    def _check(
-        self, name: str, least: float, most: float = math.inf, *, above: bool = False, below: bool = False
-    ) -> None:
-        value = getattr(self, name)
-        inside = (value > least if above else value >= least) and (value < most if below else value <= most)
-        if not (inside and math.isfinite(value)):
-            lower = f"{'above' if above else 'at least'} {least:g}"
-            upper = "" if most == math.inf else f" and {'below' if below else 'at most'} {most:g}"
-            raise InvalidValue(name, value, f"must be {lower}{upper}")
+            _check(self, "train_limit", 1)
+        _check_precision(self.precision)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -109,4 +120,82 @@ RECIPES: dict[str, Recipe] = {
         flip=False,
     ),
 }
+"""The recipe of each data set unless a study says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecipe:
+    """Settings of the training of NAS-Bench-101's network.
+
+    The defaults are NAS-Bench-101's own (Ying et al., 2019, arXiv:1902.09635, section 2.3, supplement S2, and its
+    released settings, whose learning rate of 0.1 is doubled by the two shards of its accelerator).
+
+    Raises:
+        InvalidValue: A value is out of the range that its field names.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    channels: int = 128
+    """Channels of the stem and the first stack, 1..4096; at least the vertices that feed a cell's output."""
+    stacks: int = 3
+    """Stacks of cells, 1..8; the map is halved and the channels double between two."""
+    cells_per_stack: int = 3
+    """Cells in a stack, 1..100."""
+    batch_size: int = 256
+    """Images in a step, 2..65536."""
+    learning_rate: float = 0.2
+    """Step size at the start, > 0; it falls to 0 by a cosine over all steps."""
+    momentum: float = 0.9
+    """Of RMSProp, 0 <= m < 1."""
+    decay: float = 0.9
+    """Of its running mean of squared gradients, 0 <= d < 1."""
+    epsilon: float = 1.0
+    """Added to that mean, > 0."""
+    weight_decay: float = 1e-4
+    """L2 penalty on all parameters, >= 0."""
+    batch_norm_momentum: float = 0.003
+    """Weight of a batch in batch normalisation's running statistics, 0 < m <= 1."""
+    crop_padding: int = 4
+    """Pixels of zeros around a training image before a window is cropped from it, >= 0; 0 for none."""
+    flip: bool = True
+    """Whether to mirror training images left and right at random."""
+    valid_fraction: float = 0.2
+    """Share of the training set kept for validation, 0 < f < 1. 0.2 is NAS-Bench-101's 40,000 and 10,000."""
+    train_limit: int | None = None
+    """Use only about this many images of the training set, >= 1, for a quick look; None for all."""
+    checkpoint_minutes: float = 5.0
+    """Minutes after which the next epoch's end is saved, >= 0."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of activations; parameters are always float32. ``bfloat16`` pays on GPUs only."""
+    threads: int = 1
+    """CPU threads of a trial, >= 1. Figures on a CPU may differ in the last digits with it."""
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("channels", 1, 4096), ("stacks", 1, 8), ("cells_per_stack", 1, 100), ("batch_size", 2, 65536),
+            ("threads", 1, math.inf), ("weight_decay", 0, math.inf), ("crop_padding", 0, math.inf),
+            ("checkpoint_minutes", 0, math.inf),
+        ):  # fmt: skip
+            _check(self, name, least, most)
+        for name in ("momentum", "decay"):
+            _check(self, name, 0, 1, below=True)
+        for name in ("learning_rate", "epsilon"):
+            _check(self, name, 0, above=True)
+        _check(self, "batch_norm_momentum", 0, 1, above=True)
+        _check(self, "valid_fraction", 0, 1, above=True, below=True)
+        if self.train_limit is not None:
+            _check(self, "train_limit", 1)
+        _check_precision(self.precision)
+
+
+CELL_RECIPES: dict[str, CellRecipe] = {
+    "cifar10": CellRecipe(),
+    # Small enough for two thousand cells on two cores. Half of the training set validates: the 719 images that are
+    # left make the task hard enough for cells to differ, and are what a one-shot search on `digits` learns from.
+    "digits": CellRecipe(
+        channels=8, cells_per_stack=1, batch_size=16, learning_rate=0.05, batch_norm_momentum=0.1, crop_padding=1,
+        flip=False, valid_fraction=0.5,
+    ),
+}  # fmt: skip
 """The recipe of each data set unless a study says otherwise."""

@@ -16,11 +16,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -28,7 +25,8 @@ from torch.nn import functional
 from spaces.darts_cell import Genotype, parse_genotype
 from spaces.errors import InvalidValue
 from trials import checkpoint as checkpoints
-from trials.contract import Checkpoint, Diverged, OutOfMemory, Report, Task
+from trials.contract import Diverged, Report, Task
+from trials.course import Saver, cosine, derive, named_failures, prepare_process, resume
 from trials.data import Dataset, Part, load_on
 from trials.data.augmentation import Normalisation, crop_and_flip, cutout
 from trials.networks.darts_cnn import DartsCnn, count_parameters
@@ -106,13 +104,13 @@ def _train(trial: PartialTraining | FullTraining, task: Task, final: bool) -> It
     if any(each.epoch >= task.stop for each in task.checkpoints):
         return
     recipe = trial.recipe
-    with _named_failures():
+    with named_failures():
         learner = _Learner(trial, task, final)
-        start, notes = _resume(learner, task)
-    saver = _Saver(task, start)
+        start, notes = resume(learner, task)
+    saver = Saver(task, start)
     for epoch in range(learner.epoch + 1, task.stop + 1):
         began = time.perf_counter()
-        with _named_failures():
+        with named_failures():
             metrics = learner.train_epoch()
             if not final:
                 metrics |= learner.measure("valid", learner.data.valid)
@@ -120,22 +118,9 @@ def _train(trial: PartialTraining | FullTraining, task: Task, final: bool) -> It
                 assert learner.data.test is not None
                 metrics |= learner.measure("test", learner.data.test)
         seconds = time.perf_counter() - began
-        saved = saver.save(learner) if epoch == task.stop or saver.due(recipe) else None
+        saved = saver.save(learner) if epoch == task.stop or saver.due(recipe.checkpoint_minutes) else None
         yield Report(epoch, metrics, seconds, saved, notes)
         notes = {}
-
-
-@contextmanager
-def _named_failures() -> Iterator[None]:
-    """Turn running out of memory, on a GPU or not, into the failure that retry policies know."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(str(error).partition("\n")[0]) from error
-    except RuntimeError as error:
-        if "DefaultCPUAllocator" not in str(error):
-            raise
-        raise OutOfMemory(str(error).partition("\n")[0]) from error
 
 
 class _Learner:
@@ -145,7 +130,7 @@ class _Learner:
         self.recipe = recipe = trial.recipe
         self.horizon = trial.horizon
         self.epoch = 0
-        self.device = _prepare_process(recipe)
+        self.device = prepare_process(recipe.threads)
         self.data: Dataset = load_on(
             self.device,
             trial.data,
@@ -154,7 +139,7 @@ class _Learner:
             train_limit=recipe.train_limit,
             test=final,
         )
-        self.network = _build(_genotype(task), recipe, self.data, _derive(task.seed, 0))
+        self.network = _build(_genotype(task), recipe, self.data, derive(task.seed, 0))
         # Channels-last: 1.15 times faster on a CPU at the size of `digits`, and what tensor cores read.
         self.network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.parameters = count_parameters(self.network)
@@ -167,7 +152,7 @@ class _Learner:
         )
         self.normalise = Normalisation.of(self.data.mean, self.data.std, self.device)
         self.generators = {
-            name: torch.Generator().manual_seed(_derive(task.seed, number))
+            name: torch.Generator().manual_seed(derive(task.seed, number))
             for number, name in enumerate(("order", "augmentation", "paths"), start=1)
         }
 
@@ -255,14 +240,6 @@ class _Learner:
             generator.set_state(state["generators"][name])
 
 
-def _prepare_process(recipe: Recipe) -> torch.device:
-    """Choose the device and settle what PyTorch keeps for the whole process."""
-    torch.set_num_threads(recipe.threads)
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.benchmark = False
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def _genotype(task: Task) -> Genotype:
     if "genotype" not in task.config:
         raise InvalidValue("config", dict(task.config), "must have a 'genotype'")
@@ -281,59 +258,7 @@ def _build(genotype: Genotype, recipe: Recipe, data: Dataset, seed: int) -> Dart
     )
 
 
-def _derive(seed: int, stream: int) -> int:
-    """An independent seed for each purpose, so that drawing more for one does not change another."""
-    return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0])
-
-
 def _totals(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """(sum of losses, wrong answers, images) of a batch, float64 (3,), on its device."""
     wrong = (logits.argmax(dim=1) != labels).sum().double()
     return torch.stack((loss.double() * len(labels), wrong, torch.full_like(wrong, len(labels))))
-
-
-def cosine(epoch: int, horizon: int, highest: float, lowest: float) -> float:
-    """Learning rate after ``epoch`` epochs (Loshchilov and Hutter, 2017, arXiv:1608.03983, equation 5)."""
-    return lowest + (highest - lowest) * (1.0 + math.cos(math.pi * epoch / horizon)) / 2.0
-
-
-def _resume(learner: _Learner, task: Task) -> tuple[Checkpoint | None, dict[str, Any]]:
-    """Go on from the newest usable checkpoint; returns it and what the first report should mention.
-
-    With none at all the trial starts again from epoch 0: it takes longer, and the results are the same.
-    """
-    notes: dict[str, Any] = {}
-    state, start, damaged = checkpoints.load_newest(task.folder, task.checkpoints)
-    if state is not None:
-        learner.restore(state)
-    if damaged:
-        notes["damaged_checkpoint"] = ", ".join(damaged)
-    if learner.epoch < task.start:
-        notes["retrained_from_epoch"] = learner.epoch
-    return start, notes
-
-
-class _Saver:
-    """Saves checkpoints and deletes those no longer needed.
-
-    Kept are the newest two of this job (the log may not know the newest yet when the process dies), the one
-    it started from, and the one at ``task.start``.
-    """
-
-    def __init__(self, task: Task, start: Checkpoint | None) -> None:
-        self._task = task
-        self._base = {each.name for each in task.checkpoints if each is start or each.epoch == task.start}
-        self._own: list[str] = []
-        self._last = time.monotonic()
-
-    def due(self, recipe: Recipe) -> bool:
-        """Whether the last one, or the start, is ``checkpoint_minutes`` ago."""
-        return time.monotonic() - self._last >= 60.0 * recipe.checkpoint_minutes
-
-    def save(self, learner: _Learner) -> Checkpoint:
-        name = f"epoch-{learner.epoch:05d}{checkpoints.SUFFIX}"
-        saved = checkpoints.save(self._task.folder, name, learner.epoch, learner.state())
-        self._own = [*self._own[-1:], name]
-        checkpoints.prune(self._task.folder, {*self._base, *self._own})
-        self._last = time.monotonic()
-        return saved

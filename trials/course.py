@@ -1,0 +1,108 @@
+"""What trials that train share: going on from a checkpoint, saving, seeds, schedules, and named failures."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from trials import checkpoint as checkpoints
+from trials.contract import Checkpoint, OutOfMemory, Task
+
+
+class Learner(Protocol):
+    """Something in training that can be saved and restored."""
+
+    epoch: int
+    """Epochs trained so far."""
+
+    def state(self) -> checkpoints.State:
+        """All that later epochs depend on."""
+        ...
+
+    def restore(self, state: checkpoints.State) -> None:
+        """Go on from a :meth:`state`."""
+        ...
+
+
+def prepare_process(threads: int) -> torch.device:
+    """Choose the device and settle what PyTorch keeps for the whole process."""
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def named_failures() -> Iterator[None]:
+    """Turn running out of memory, on a GPU or not, into the failure that retry policies know."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(str(error).partition("\n")[0]) from error
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise OutOfMemory(str(error).partition("\n")[0]) from error
+
+
+def derive(seed: int, stream: int) -> int:
+    """An independent seed for each purpose, so that drawing more for one does not change another."""
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0])
+
+
+def cosine(epoch: int, horizon: int, highest: float, lowest: float) -> float:
+    """Learning rate after ``epoch`` epochs (Loshchilov and Hutter, 2017, arXiv:1608.03983, equation 5)."""
+    return lowest + (highest - lowest) * (1.0 + math.cos(math.pi * epoch / horizon)) / 2.0
+
+
+def resume(learner: Learner, task: Task) -> tuple[Checkpoint | None, dict[str, Any]]:
+    """Go on from the newest usable checkpoint; returns it and what the first report should mention.
+
+    With none at all the trial starts again from epoch 0: it takes longer, and the results are the same.
+    """
+    notes: dict[str, Any] = {}
+    state, start, damaged = checkpoints.load_newest(task.folder, task.checkpoints)
+    if state is not None:
+        learner.restore(state)
+    if damaged:
+        notes["damaged_checkpoint"] = ", ".join(damaged)
+    if learner.epoch < task.start:
+        notes["retrained_from_epoch"] = learner.epoch
+    return start, notes
+
+
+class Saver:
+    """Saves checkpoints and deletes those no longer needed.
+
+    Kept are the newest two of this job (the log may not know the newest yet when the process dies), the one
+    it started from, and the one at ``task.start``.
+    """
+
+    def __init__(self, task: Task, start: Checkpoint | None) -> None:
+        self._task = task
+        self._base = {each.name for each in task.checkpoints if each is start or each.epoch == task.start}
+        self._own: list[str] = []
+        self._last = time.monotonic()
+
+    def due(self, minutes: float) -> bool:
+        """Whether the last one, or the start, is ``minutes`` ago."""
+        return time.monotonic() - self._last >= 60.0 * minutes
+
+    def save(self, learner: Learner) -> Checkpoint:
+        """Save its state as of now.
+
+        Raises:
+            CheckpointNotWritten: the folder cannot be written.
+        """
+        name = f"epoch-{learner.epoch:05d}{checkpoints.SUFFIX}"
+        saved = checkpoints.save(self._task.folder, name, learner.epoch, learner.state())
+        self._own = [*self._own[-1:], name]
+        checkpoints.prune(self._task.folder, {*self._base, *self._own})
+        self._last = time.monotonic()
+        return saved

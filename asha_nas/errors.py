@@ -15,6 +15,7 @@ UserError                     exit code 2, one or two lines: value, rule, remedy
 ├── ReplayMismatch            this version would have decided otherwise than the log says
 ├── TrialNotFound             the study has no such trial
 ├── NoResult                  nothing has finished yet
+├── TableIncomplete           a study that builds a table lacks results of some cells
 ├── PackagesOverwritten       another distribution took one of our package names
 ├── ClusterUnreachable        cluster.connection: no Ray answers at the address
 ├── DataMissing, DataDamaged  trials.data: a data set is not there, or not whole
@@ -79,6 +80,10 @@ class NoResult(UserError):
     """Nothing has finished yet, so there is nothing to show."""
 
 
+class TableIncomplete(UserError):
+    """A study that builds a table lacks the results of some cells."""
+
+
 class PackagesOverwritten(UserError):
     """One of our package names resolves to another distribution's code."""
 
@@ -86,5 +91,5 @@ class PackagesOverwritten(UserError):
 __all__ = [
     "Diverged", "InvalidValue", "LeaseLost", "NoResult", "OutOfMemory", "PackagesOverwritten", "ReplayMismatch",
     "SpecError", "StoreUnavailable", "StudyExists", "StudyLocked", "StudyNotFound",
-    "StudyUnreadable", "TrialFailure", "TrialNotFound", "UnknownName", "UserError",
+    "StudyUnreadable", "TableIncomplete", "TrialFailure", "TrialNotFound", "UnknownName", "UserError",
 ]  # fmt: skip

@@ -71,10 +71,8 @@ class LiveView:
     def _progress(self) -> RenderableType:
         cost = self._history.cost()
         running = sum(job.state == "running" for job in self._history.jobs.values())
-        words = Text(
-            f" {running} running · {cost.epochs} epochs trained, {cost.full_epochs - cost.epochs} saved"
-            f" beside full training{self._left(cost.epochs)}"
-        )
+        saved = "" if cost.full_epochs is None else f", {cost.full_epochs - cost.epochs} saved beside full training"
+        words = Text(f" {running} running · {cost.epochs} epochs trained{saved}{self._left(cost.epochs)}")
         if not self._planned:
             return words
         row = Table.grid(padding=(0, 1))

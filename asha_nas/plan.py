@@ -13,7 +13,7 @@ from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.errors import StudyUnreadable, UserError
 from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
-from asha_nas.study import FullTraining, Objective, PartialTraining, Random, StudySpec
+from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, Random, StudySpec, Sweep, Tabulation
 from trials.recipe import RECIPES
 
 MOST_JOBS = 100_000
@@ -46,8 +46,8 @@ class Plan:
     rungs: tuple[RungPlan, ...]
     jobs: int
     epochs: int
-    full_epochs: int
-    """Epochs if every trial were trained to R."""
+    full_epochs: int | None
+    """Epochs if every trial were trained to R; ``None`` in a sweep, which leaves nothing out."""
     workers: int
     seconds_per_epoch: float | None
     """Of one worker; ``None`` when nothing is known about it."""
@@ -84,7 +84,7 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     # A trial keeps its newest checkpoint, and the one its last job began with.
     files = sum(rung.jobs for rung in rungs[:2])
     return Plan(
-        rungs=rungs, jobs=sum(counts), epochs=epochs, full_epochs=counts[0] * spec.scheduler.R, workers=workers,
+        rungs=rungs, jobs=sum(counts), epochs=epochs, full_epochs=_full_epochs(spec, counts), workers=workers,
         seconds_per_epoch=seconds, seconds_source=source,
         hours=None if seconds is None else epochs * seconds / workers / 3600,
         disk_bytes=None if per_file is None else files * per_file,
@@ -100,12 +100,16 @@ def planned_epochs(spec: StudySpec) -> int | None:
     return None if cut else sum(rung.epochs for rung in _rungs(spec, counts))
 
 
+def _full_epochs(spec: StudySpec, counts: list[int]) -> int | None:
+    return None if isinstance(spec.scheduler, Sweep) else counts[0] * spec.scheduler.R
+
+
 def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | None:
     """Epochs that fit into the time limit; ``None`` for no limit, or one that cannot be told."""
     options = spec.scheduler
     if options.max_hours is None:
         return None
-    if seconds is None and options.configs is None and options.max_epochs is None:
+    if seconds is None and not isinstance(options, Sweep) and options.configs is None and options.max_epochs is None:
         raise UserError(
             f"max_hours = {options.max_hours}: cannot be planned; seconds an epoch takes are not known\n"
             "Give --configs or --max-epochs, or run one small study first."
@@ -116,7 +120,7 @@ def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | Non
 def _jobs_by_rung(spec: StudySpec, budget: float | None) -> tuple[list[int], bool]:
     """Jobs at each rung, and whether counting was cut off at ``MOST_JOBS``."""
     options = spec.scheduler
-    if options.configs is not None and options.max_epochs is None and budget is None:
+    if isinstance(options, Random | Asha) and options.configs and options.max_epochs is None and budget is None:
         if isinstance(options, Random):
             return [options.configs], False
         if options.promotion == "capped":
@@ -141,7 +145,8 @@ def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
 
 
 def _rungs(spec: StudySpec, counts: list[int]) -> tuple[RungPlan, ...]:
-    starts = (0, *spec.scheduler.ladder)
+    # In a sweep each budget is a training from scratch; elsewhere a rung goes on from the one below.
+    starts = (0,) * len(counts) if isinstance(spec.scheduler, Sweep) else (0, *spec.scheduler.ladder)
     return tuple(
         RungPlan(k, stop, jobs, jobs * (stop - start))
         for k, (start, stop, jobs) in enumerate(zip(starts, spec.scheduler.ladder, counts, strict=False))
@@ -165,15 +170,17 @@ def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int |
             return statistics.fmean(seconds), f"measured in study {record.name!r}", size
     if isinstance(spec.problem, Objective):
         return None, "unknown: no study of this objective has run yet", None
-    if _training(spec) != (spec.problem.data, RECIPES[spec.problem.data]):
+    if isinstance(spec.problem, Tabulation) or _training(spec) != (spec.problem.data, RECIPES[spec.problem.data]):
         return None, "unknown: no study has trained by this recipe yet; run a small one first", None
     seconds_per_epoch, source = TYPICAL_SECONDS[spec.problem.data]
     return seconds_per_epoch, source, None
 
 
-def _training(spec: StudySpec) -> tuple[str, object]:
+def _training(spec: StudySpec) -> tuple[object, ...]:
     """What the time of an epoch depends on."""
     problem = spec.problem
+    if isinstance(problem, Tabulation):
+        return problem.space, problem.data, problem.recipe, problem.together
     if isinstance(problem, Objective):
         return problem.objective, problem.space
     return problem.data, problem.recipe
@@ -195,7 +202,7 @@ def _checkpoint_bytes(spec: StudySpec) -> int | None:
 def _warnings(spec: StudySpec, rungs: tuple[RungPlan, ...], cut: bool) -> Iterator[str]:
     if cut:
         yield f"counting stopped at {MOST_JOBS:,} jobs; the study is longer."
-    if rungs[-1].jobs == 0:
+    if rungs[-1].jobs == 0 and not isinstance(spec.scheduler, Sweep):
         reached = max((rung.stop for rung in rungs if rung.jobs), default=0)
         hint = "" if getattr(spec.scheduler, "rungs", "") == "released" else ", or --rungs released"
         yield (

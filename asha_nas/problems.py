@@ -9,12 +9,14 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas.schedulers import ASHA, Config, RandomSearch, Sampler, Scheduler
-from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, StudySpec
+from asha_nas import tabulation
+from asha_nas.schedulers import ASHA, Config, RandomSearch, Sampler, Scheduler, Sweep
+from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, Random, StudySpec, Tabulation
 from spaces import hyperparameters
 from spaces.darts_cell import parse_genotype, sample_genotype
 from spaces.errors import InvalidValue
 from trials import objective, training
+from trials.cell_training import CellTraining
 from trials.contract import Trial
 from trials.data import data_folder
 
@@ -50,6 +52,8 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
     problem, R = spec.problem, spec.scheduler.R
     if isinstance(problem, Objective):
         return _objective(problem, function)
+    if isinstance(problem, Tabulation):
+        return Problem(_nothing, CellTraining(problem.data, problem.recipe, _data_dir()), problem.metric)
     if isinstance(problem, PartialTraining):
         partial = training.PartialTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
         return Problem(_Architectures(problem.operations), partial, problem.metric)
@@ -65,6 +69,8 @@ def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
             sampler, spec.seed, rungs=options.ladder, eta=options.eta, configs=options.configs,
             max_epochs=options.max_epochs, promotion=options.promotion,
         )  # fmt: skip
+    if not isinstance(options, Random):
+        return Sweep(tabulation.pieces(spec))
     return RandomSearch(sampler, spec.seed, R=options.R, configs=options.configs, max_epochs=options.max_epochs)
 
 
@@ -78,6 +84,11 @@ def identity(spec: StudySpec, config: Config) -> str | None:
 def _data_dir() -> str:
     """The driver's data folder, for all workers: their environment and working folder may be others."""
     return str(data_folder().absolute())
+
+
+def _nothing(_rng: Any) -> Config:
+    """A sweep's configurations are listed, not drawn."""
+    raise AssertionError
 
 
 @dataclass(frozen=True, slots=True)

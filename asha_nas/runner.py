@@ -169,7 +169,8 @@ class Driver:
             return
         event = Reported(
             job=assignment.job.number, epoch=report.epoch, metrics=dict(report.metrics),
-            checkpoint=report.checkpoint, notes=dict(report.notes), clock={"seconds": round(report.seconds, 4)},
+            checkpoint=report.checkpoint, notes=dict(report.notes),
+            clock={**report.clock, "seconds": round(report.seconds, 4)},
         )  # fmt: skip
         self._write(event)
         self._fold(event)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from asha_nas.analysis.history import History, JobRecord
-from asha_nas.study import Asha, Random
+from asha_nas.study import Asha, Random, Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Visit:
     """One sentence for people."""
 
 
-def explain(history: History, scheduler: Asha | Random, trial: int) -> list[Visit]:
+def explain(history: History, scheduler: Asha | Random | Sweep, trial: int) -> list[Visit]:
     """The trial's way up the ladder.
 
     Raises:
@@ -40,7 +40,7 @@ def explain(history: History, scheduler: Asha | Random, trial: int) -> list[Visi
     return [_visit(history, scheduler, job, after) for job, after in zip_longest(jobs, jobs[1:])]
 
 
-def _visit(history: History, scheduler: Asha | Random, job: JobRecord, next_job: JobRecord | None) -> Visit:
+def _visit(history: History, scheduler: Asha | Random | Sweep, job: JobRecord, next_job: JobRecord | None) -> Visit:
     eta = scheduler.eta if isinstance(scheduler, Asha) else 0
     ranked = _results(history, job.rung)
     rank = ranked.index(job) + 1 if job in ranked and job.loss is not None else None
@@ -52,6 +52,8 @@ def _visit(history: History, scheduler: Asha | Random, job: JobRecord, next_job:
         verdict = f"never goes up: {job.failure.kind}: {job.failure.reason}"
     elif job.stop == history.ladder[-1]:
         verdict = f"was trained to the end; it is number {rank} of {len(ranked)} at R"
+    elif isinstance(scheduler, Sweep):
+        verdict = f"was trained to its budget; it is number {rank} of {len(ranked)} jobs of that budget"
     elif next_job is not None:
         verdict = _why_promoted(history, job, next_job, eta)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from asha_nas.errors import NoResult, TrialNotFound
 from asha_nas.store import Asked, Closed, Event, Failed, Opened, Reported, Row, Told
-from asha_nas.study import StudySpec
+from asha_nas.study import StudySpec, Sweep
 from trials.contract import Failure
 
 
@@ -101,8 +101,8 @@ class Cost:
     checkpoint was lost or damaged, cost time (``trial_seconds``) but is progress only once."""
     retrained_epochs: int
     """Epochs that a later job of the same trial trained again, for want of a checkpoint; not in ``epochs``."""
-    full_epochs: int
-    """Epochs that training every trial to R would have taken."""
+    full_epochs: int | None
+    """Epochs that training every trial to R would have taken; ``None`` in a sweep, which leaves nothing out."""
     trial_seconds: float
     """Summed over workers."""
     wall_seconds: float
@@ -230,7 +230,7 @@ class History:
             trials=len(self.trials),
             epochs=sum(spent.values()),
             retrained_epochs=sum(job.retrained for job in self.jobs.values()),
-            full_epochs=len(self.trials) * self.ladder[-1],
+            full_epochs=None if isinstance(self.spec.scheduler, Sweep) else len(self.trials) * self.ladder[-1],
             trial_seconds=sum(sum(job.seconds.values()) for job in self.jobs.values()),
             wall_seconds=sum(end - begin for begin, end in self._sessions),
         )

@@ -171,7 +171,7 @@ def print_cost(history: History) -> None:
     if not cost.epochs:
         return
     words = f"cost: {cost.epochs} epochs, {duration(cost.trial_seconds)} of training in {duration(cost.wall_seconds)}"
-    if cost.full_epochs > cost.epochs:
+    if cost.full_epochs is not None and cost.full_epochs > cost.epochs:
         times = f"{cost.full_epochs / cost.epochs:.1f} times as many"
         words += f"; training all {cost.trials} to {history.ladder[-1]} takes {cost.full_epochs} epochs ({times})"
     if cost.retrained_epochs:

@@ -14,8 +14,9 @@ from asha_nas.schedulers.protocol import (
 )
 from asha_nas.schedulers.random_search import RandomSearch
 from asha_nas.schedulers.rungs import LADDERS, ladder, survivors
+from asha_nas.schedulers.sweep import Piece, Sweep
 
 __all__ = [
-    "ASHA", "DONE", "LADDERS", "PROMOTIONS", "WAIT", "Answer", "Config", "Job", "Outcome", "ProtocolError",
-    "RandomSearch", "Sampler", "Scheduler", "ladder", "survivors",
+    "ASHA", "DONE", "LADDERS", "PROMOTIONS", "WAIT", "Answer", "Config", "Job", "Outcome", "Piece", "ProtocolError",
+    "RandomSearch", "Sampler", "Scheduler", "Sweep", "ladder", "survivors",
 ]  # fmt: skip

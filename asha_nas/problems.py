@@ -53,6 +53,7 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
     if isinstance(problem, Objective):
         return _objective(problem, function)
     if isinstance(problem, Tabulation):
+        tabulation.check_channels(spec)
         return Problem(_nothing, CellTraining(problem.data, problem.recipe, _data_dir()), problem.metric)
     if isinstance(problem, PartialTraining):
         partial = training.PartialTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())

@@ -17,6 +17,7 @@ from asha_nas.schedulers import Piece
 from asha_nas.store import Asked, Reported, Row
 from asha_nas.study import StudySpec, Sweep, Tabulation
 from spaces import nasbench1shot1
+from spaces.errors import InvalidValue
 from spaces.nasbench101 import Cells, count_parameters, enumerate_cells
 from spaces.table import SUFFIX, Column, Content, Table, write_table
 from trials import tables
@@ -45,6 +46,24 @@ def pieces(spec: StudySpec) -> list[Piece]:
         for repeat in range(sweep.repeats)
         for batch in batches
     ]
+
+
+def check_channels(spec: StudySpec) -> None:
+    """Make sure that the channels can be divided among the vertices that feed a cell's output, whatever the cell.
+
+    Raises:
+        InvalidValue: there are too few.
+    """
+    problem = spec.problem
+    assert isinstance(problem, Tabulation)
+    cells = cells_of(problem, spec.seed)
+    last = cells.vertices.astype(np.uint32) - 1
+    # Edges into vertex y are the bits from y(y−1)/2 on; the first of them is the input's.
+    inner = (cells.adjacency >> (last * (last - 1) // 2 + 1)) & ((np.uint32(1) << (last - 1)) - 1)
+    most = int(np.bitwise_count(inner).max())
+    if problem.recipe.channels < most:
+        rule = f"must be at least {most}: so many vertices feed the output of a cell of {problem.space}"
+        raise InvalidValue("channels", problem.recipe.channels, rule)
 
 
 def _config(batch: list[str], repeat: int, seed: int, *, timed: bool) -> dict[str, Any]:

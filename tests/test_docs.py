@@ -69,6 +69,13 @@ def test_the_objective_of_the_guide_goes_on_where_it_stopped(tmp_path):
     assert (last.epoch, last.metrics["loss"]) == (3, 6.0 + 3.0 + 2.0)
 
 
+def test_the_python_about_tables_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ASHA_NAS_DATA", str(tmp_path))
+    [code] = blocks(ROOT / "docs/tables.md", "python")
+    exec(compile(code, "tables.md", "exec"), {"__name__": "tables"})
+    assert capsys.readouterr().out.splitlines()[-1].startswith("2685 ")
+
+
 def test_study_files_are_valid(tmp_path):
     import tomllib
 

@@ -65,15 +65,20 @@ def build(
     It is a study like any other: stop it, resume it (asha-nas resume), look at it (asha-nas show). The table is
     written when it is complete.
     """
+    from trials import tables  # noqa: PLC0415 - imports PyTorch
+
     store = Store(store_url)
+    wanted = BUDGETS.get(data) if budgets is None else _numbers(budgets)
     values: dict[str, Any] = {
-        "name": name or free_name(store, f"{space}-{data}"), "seed": seed,
+        # A table of one's own must not hide one that is there, such as the embedded one, unless it is asked to.
+        "name": name or free_name(store, f"{space}-{data}", (entry.name for entry in tables.describe())), "seed": seed,
         "problem": {
             "kind": "tabulate", "space": space, "data": data, "cells": cells, "together": together,
             "table": None if to is None else str(to), "recipe": settings(recipe or []),
         },
         "scheduler": {
-            "kind": "sweep", "budgets": BUDGETS.get(data) if budgets is None else _numbers(budgets), "repeats": repeats, "max_hours": max_hours,
+            "kind": "sweep", "repeats": repeats, "max_hours": max_hours,
+            **({} if wanted is None else {"budgets": wanted}),
         },
         "engine": {
             "kind": engine, "workers": workers, "cpus_per_trial": cpus_per_trial,

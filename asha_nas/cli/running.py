@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -176,9 +177,9 @@ def _print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:
         out.print(f"note: {warning}", style="yellow")
 
 
-def free_name(store: Store, stem: str) -> str:
+def free_name(store: Store, stem: str, also_taken: Iterable[str] = ()) -> str:
     """A name that no study of the store has: the stem, or the stem and a number."""
-    taken = {study.name for study in store.studies()}
+    taken = {*(study.name for study in store.studies()), *also_taken}
     number = 1
     while (name := stem if number == 1 else f"{stem}-{number}") in taken:
         number += 1

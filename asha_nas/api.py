@@ -71,7 +71,8 @@ class Study:
             max_hours: time limit over all sessions, instead of the spec's.
 
         Returns:
-            ``done``, ``time`` (its time limit is reached) or ``interrupted`` (Ctrl-C).
+            ``done``, ``time`` (its time limit is reached), ``interrupted`` (Ctrl-C) or ``failing`` (a sweep lost job
+            after job).
 
         Raises:
             StudyLocked: another driver is running it.

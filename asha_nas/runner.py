@@ -36,9 +36,13 @@ from asha_nas.store import (
     StudyRecord,
     Told,
 )  # fmt: skip
-from asha_nas.study import FullTraining, StudySpec
+from asha_nas.study import FullTraining, StudySpec, Sweep
 from spaces.errors import InvalidValue
 from trials.contract import Checkpoint, Failure, Report, Task
+
+LOST_IN_A_ROW = 5
+"""Jobs of a sweep without any result, one after the other, after which a session ends: something is out of order that
+the next job will not mend. What was lost is handed out again when the study is resumed."""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,7 @@ class Driver:
         self._spent = 0.0  # seconds of earlier sessions
         self._began = clock()
         self.session = 0
+        self._lost_in_a_row = 0
         self.out_of_time = False
         self.stopping = False
 
@@ -225,6 +230,15 @@ class Driver:
                 event = Told(job=running.job.number, loss=None, failure=Failure("diverged", reason))
         self._write(event)
         self._fold(event)
+        lost = event.failure is not None and event.failure.kind != "diverged"
+        self._lost_in_a_row = self._lost_in_a_row + 1 if lost else 0
+        if self.failing:
+            self.stopping = True
+
+    @property
+    def failing(self) -> bool:
+        """Whether job after job of a sweep was lost, so that this session had better end."""
+        return isinstance(self._spec.scheduler, Sweep) and self._lost_in_a_row >= LOST_IN_A_ROW
 
     def _time_is_up(self) -> bool:
         spent = self._spent + self._clock() - self._began
@@ -247,7 +261,7 @@ def run(
     """Run a study, new or begun, until it is over, its time is up or a person interrupts it.
 
     Returns:
-        Why it ended: ``done``, ``time`` or ``interrupted``.
+        Why it ended: ``done``, ``time``, ``interrupted``, or ``failing`` (a sweep, see :data:`LOST_IN_A_ROW`).
 
     Raises:
         StudyLocked: another driver is running it.
@@ -268,7 +282,7 @@ def run(
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
             engine.run(driver, problem.trial)
-            reason = "time" if driver.out_of_time else "done"
+            reason = "failing" if driver.failing else "time" if driver.out_of_time else "done"
         except KeyboardInterrupt:
             reason = "interrupted"
         write(Closed(session=driver.session, reason=reason))

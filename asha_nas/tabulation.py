@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asha_nas.errors import TableIncomplete
-from asha_nas.provenance import versions
 from asha_nas.schedulers import Piece
-from asha_nas.store import Asked, Reported, Row
+from asha_nas.store import Asked, Opened, Reported, Row
 from asha_nas.study import StudySpec, Sweep, Tabulation
 from spaces import nasbench1shot1
 from spaces.errors import InvalidValue
@@ -28,6 +27,12 @@ SECONDS = (
     " the steps of the budget; evaluation is not in it"
 )
 """What the column of seconds means; it is written into the table."""
+
+SEEDS = (
+    "in a repeat, a cell begins with the same weights at every budget, and all cells at all budgets see the images"
+    " in the same order; so differences between cells and budgets are less noisy than between independent trainings"
+)
+"""What the trainings of a table share; it is written into the table."""
 
 
 def pieces(spec: StudySpec) -> list[Piece]:
@@ -114,6 +119,8 @@ class _Found:
     """(cells,); NaN where not measured."""
     images: dict[str, int] = field(default_factory=dict)
     """By part."""
+    made_with: list[dict[str, Any]] = field(default_factory=list)
+    """Versions and source hash of each session that differs from those before it."""
 
 
 def content(spec: StudySpec, rows: Iterable[Row]) -> Content:
@@ -131,7 +138,7 @@ def content(spec: StudySpec, rows: Iterable[Row]) -> Content:
     assert isinstance(sweep, Sweep)
     cells = cells_of(problem, spec.seed)
     listed = [cells[i] for i in range(len(cells))]
-    found = _fold(rows, {cell.hash: i for i, cell in enumerate(listed)}, sweep)
+    found = _fold(spec.name, rows, {cell.hash: i for i, cell in enumerate(listed)}, sweep)
     _check_complete(spec.name, found)
     entry = next(entry for entry in catalogue.describe() if entry.name == problem.data)
     recipe = problem.recipe
@@ -152,7 +159,7 @@ def content(spec: StudySpec, rows: Iterable[Row]) -> Content:
         },
         evaluated={part: found.images[part] for part in ("valid", "test")},
         parameters=np.array(parameters, dtype=np.int32), licence=problem.licence,
-        provenance={"study": spec.model_dump(mode="json"), "made_with": versions(), "seconds": SECONDS},
+        provenance={"study": _published(spec), "made_with": found.made_with, "seconds": SECONDS, "seeds": SEEDS},
     )  # fmt: skip
 
 
@@ -173,30 +180,47 @@ def write(spec: StudySpec, rows: Iterable[Row]) -> Path:
     return path
 
 
-def _fold(rows: Iterable[Row], places: Mapping[str, int], sweep: Sweep) -> _Found:
+def _published(spec: StudySpec) -> dict[str, Any]:
+    """The study as the table tells it: what its figures depend on, without places of the machine it was built on."""
+    whole = spec.model_dump(mode="json", include={"version", "name", "seed", "problem", "scheduler"})
+    return {**whole, "problem": {key: value for key, value in whole["problem"].items() if key != "table"}}
+
+
+def _fold(name: str, rows: Iterable[Row], places: Mapping[str, int], sweep: Sweep) -> _Found:
     shape = (len(sweep.budgets), len(places), sweep.repeats)
     found = _Found({part: np.full(shape, -1) for part in ("valid", "test")}, np.full(len(places), np.nan))
     asked: dict[int, tuple[int, int]] = {}
     for row in rows:
         match row.event:
+            case Opened() as event:
+                made_with = {name: value for name, value in event.clock.items() if name not in ("host", "pid")}
+                if made_with not in found.made_with:
+                    found.made_with.append(made_with)
             case Asked() as event:
                 assert event.config is not None
                 asked[event.job] = event.rung, event.config["repeat"]
             case Reported() as event if "results" in event.notes:
+                if found.images and found.images != event.notes["images"]:
+                    raise TableIncomplete(
+                        f"study {name!r} was trained on different data: {found.images} and {event.notes['images']}"
+                        " images\nBuild the table anew, with one data folder."
+                    )
                 found.images = dict(event.notes["images"])
                 rung, repeat = asked[event.job]
-                for name, right in event.notes["results"].items():
+                for cell, right in event.notes["results"].items():
                     for part, counts in found.counts.items():
-                        counts[rung, places[name], repeat] = right[part]
-                for name, seconds in event.clock.get("step_seconds", {}).items():
-                    found.step_seconds[places[name]] = seconds
+                        counts[rung, places[cell], repeat] = right[part]
+                for cell, seconds in event.clock.get("step_seconds", {}).items():
+                    found.step_seconds[places[cell]] = seconds
             case _:
                 pass
     return found
 
 
 def _check_complete(name: str, found: _Found) -> None:
-    lacking = (found.counts["valid"] < 0).any(axis=(0, 2)) | np.isnan(found.step_seconds)
+    lacking = np.isnan(found.step_seconds)
+    for counts in found.counts.values():
+        lacking |= (counts < 0).any(axis=(0, 2))
     if lacking.any():
         raise TableIncomplete(
             f"study {name!r} has no complete results yet for {int(lacking.sum())} of {len(lacking)} cells;"

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from asha_nas.cli.app import app
 from asha_nas.study import make_spec, read_spec
@@ -76,10 +77,18 @@ def test_the_python_about_tables_runs(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("2685 ")
 
 
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "s1-digits" in each])
+def test_commands_about_the_embedded_table_run(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASHA_NAS_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    done = CliRunner().invoke(app, shlex.split(command, comments=True)[1:])
+    assert done.exit_code == 0, done.output
+
+
 def test_study_files_are_valid(tmp_path):
     import tomllib
 
-    files = sorted((ROOT / "examples").glob("*.toml"))
+    files = sorted([*(ROOT / "examples").glob("*.toml"), *(ROOT / "spaces").rglob("*.toml")])
     assert files
     for file in files:
         assert read_spec(file).name == file.stem

@@ -42,13 +42,17 @@ TIMED_STEPS = 7
 class CellTraining:
     """A ``trials.contract.Trial``: trains ``task.config["cells"]``, a list of texts, for ``task.stop`` epochs.
 
-    Further keys of the configuration: ``repeat`` (from 0), ``seed`` (of all repeats), and ``timed``, whether to
-    measure how long each cell takes alone. Cells whose loss is not finite go on being counted, at chance, as
-    in NAS-Bench-101: one of many must not take the others with it.
+    Further keys of the configuration: ``repeat`` (0 if not given), ``seed`` (of all repeats; the task's if not given),
+    and ``timed``, whether to measure how long each cell takes alone. The schedule spans ``task.stop``, so a task starts
+    at 0. Trainings of one repeat to different budgets begin alike and see the same batches.
 
-    Each report has ``train_loss``, a mean over cells and images. The last one has ``valid_error`` and ``test_error``,
-    means over the cells, and the note ``results``: by hash, the right answers ``valid`` and ``test``, whole numbers
-    out of the note ``images`` (which has ``train`` too). Where timed, its clock has ``step_seconds`` by hash.
+    Cells whose loss is not finite go on being counted, at chance, as in NAS-Bench-101: one of many must not take the
+    others with it.
+
+    Each report has ``train_loss``, the mean over the epoch's batches and the cells. The last one has ``valid_error``
+    and ``test_error``, means over the cells, and the note ``results``: by hash, the right answers ``valid`` and
+    ``test``, whole numbers out of the note ``images`` (which has ``train`` too). Where timed, its clock has
+    ``step_seconds`` by hash.
 
     Raises, on calling and while iterating: InvalidValue, UnknownName, DataMissing, DataDamaged for wrong
     settings; OutOfMemory; CheckpointNotWritten.
@@ -63,8 +67,9 @@ class CellTraining:
 
     def __call__(self, task: Task) -> Iterator[Report]:
         """Train the task's cells."""
-        if any(each.epoch >= task.stop for each in task.checkpoints):
-            return
+        if task.start != 0:
+            rule = "must be 0: each budget is a training from scratch, whose schedule it spans"
+            raise InvalidValue("start", task.start, rule)
         with named_failures():
             learner = _Learner(self, task)
             start, notes = resume(learner, task)
@@ -83,8 +88,11 @@ class CellTraining:
             results = learner.evaluate(metrics)
             seconds = time.perf_counter() - began
             clock = {"step_seconds": learner.time_alone()} if task.config.get("timed") else {}
-        # Nothing goes on from here, so nothing is saved.
-        yield Report(task.stop, metrics, seconds, None, notes | results, clock)
+        try:
+            # Nothing goes on from here, so nothing is saved.
+            yield Report(task.stop, metrics, seconds, None, notes | results, clock)
+        finally:
+            checkpoints.prune(task.folder, ())
 
 
 class _Learner:
@@ -99,7 +107,7 @@ class _Learner:
             self.device, trial.data, trial.data_dir,
             valid_fraction=recipe.valid_fraction, train_limit=recipe.train_limit, test=True,
         )  # fmt: skip
-        seed, repeat = task.config["seed"], task.config["repeat"]
+        seed, repeat = task.config.get("seed", task.seed), task.config.get("repeat", 0)
         self.network = self._build(self.cells, [_seed(seed, repeat, int(cell.hash[:16], 16)) for cell in self.cells])
         self.optimizer = self._optimizer(self.network)
         self.normalise = Normalisation.of(self.data.mean, self.data.std, self.device)

@@ -8,7 +8,7 @@ from typing import Any
 
 from spaces.errors import UnknownName, UserError
 from spaces.table import SUFFIX, Table
-from trials.data import data_folder
+from trials.folders import data_folder
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "spaces" / "table" / "embedded"
 """Tables that come with the package, each beside the study file it was built by."""
@@ -84,7 +84,7 @@ def _files(data_dir: str | None) -> dict[str, Path]:
 
 
 def _entry(name: str, path: Path) -> Entry:
-    size = path.stat().st_size
+    size = path.stat().st_size if path.is_file() else 0
     try:
         table = Table.open(path)
     except UserError as error:

@@ -209,7 +209,8 @@ class History:
         levels: list[list[JobRecord]] = [[] for _ in self.ladder]
         for job in self.jobs.values():
             levels[job.rung].append(job)
-        above = [len(level) for level in levels[1:]] + [0]
+        climbing = not isinstance(self.spec.scheduler, Sweep)
+        above = [len(level) if climbing else 0 for level in levels[1:]] + [0]
         return [self._rung(k, level, promoted) for k, (level, promoted) in enumerate(zip(levels, above, strict=True))]
 
     def _rung(self, k: int, level: list[JobRecord], promoted: int) -> RungView:

@@ -24,6 +24,7 @@ from asha_nas.cli.options import (
 from asha_nas.cli.running import free_name, settings, start
 from asha_nas.store import Store
 from asha_nas.study import make_spec
+from trials import tables
 
 BUDGETS = {"digits": [1, 2, 4], "cifar10": [4, 12, 36, 108]}
 """Epochs by data set; those of NAS-Bench-101 on CIFAR-10."""
@@ -42,9 +43,15 @@ def build(
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", help="Trainings of each cell at each budget.")] = 3,
     cells: Annotated[int | None, typer.Option("--cells", help="Only so many cells, drawn by the seed.")] = None,
-    together: Annotated[int, typer.Option("--together", help="Most cells trained side by side in one job.")] = 81,
+    together: Annotated[
+        int | None,
+        typer.Option("--together", help="Most cells trained side by side in a job; default 81 on digits, else 1."),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where the table is written; default: with the others.")
+    ] = None,
+    checkpoints: Annotated[
+        str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
     ] = None,
     max_hours: Annotated[float | None, typer.Option("--max-hours", help="Hours to run.")] = None,
     recipe: RecipeOption = None,
@@ -65,15 +72,15 @@ def build(
     It is a study like any other: stop it, resume it (asha-nas resume), look at it (asha-nas show). The table is
     written when it is complete.
     """
-    from trials import tables  # noqa: PLC0415 - imports PyTorch
-
     store = Store(store_url)
     wanted = BUDGETS.get(data) if budgets is None else _numbers(budgets)
     values: dict[str, Any] = {
         # A table of one's own must not hide one that is there, such as the embedded one, unless it is asked to.
         "name": name or free_name(store, f"{space}-{data}", (entry.name for entry in tables.describe())), "seed": seed,
+        "checkpoints": checkpoints,
         "problem": {
-            "kind": "tabulate", "space": space, "data": data, "cells": cells, "together": together,
+            "kind": "tabulate", "space": space, "data": data, "cells": cells,
+            **({} if together is None else {"together": together}),
             "table": None if to is None else str(to), "recipe": settings(recipe or []),
         },
         "scheduler": {

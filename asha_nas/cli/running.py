@@ -40,7 +40,10 @@ def check_data(spec: StudySpec) -> None:
         from trials.data import catalogue  # noqa: PLC0415
 
         recipe = spec.problem.recipe
-        catalogue.load(spec.problem.data, valid_fraction=recipe.valid_fraction, train_limit=recipe.train_limit)
+        catalogue.load(
+            spec.problem.data, valid_fraction=recipe.valid_fraction, train_limit=recipe.train_limit,
+            test=isinstance(spec.problem, Tabulation),
+        )  # fmt: skip
 
 
 def check_draw(spec: StudySpec, path: Path | None) -> None:
@@ -110,6 +113,13 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
     if reason == "time":
         out.print("the time limit is reached; the jobs that were running have been finished")
         out.print(f"go on for longer with: [bold]{_command('resume', study)} --max-hours H[/]\n", soft_wrap=True)
+    if reason == "failing":
+        out.print(
+            "stopped, as the last jobs gave no result; what they were to do is not lost, nor what was done before"
+        )
+        out.print(f"see why: [bold]{_command('show', study)}[/]", soft_wrap=True)
+        out.print(f"mend that, then go on with: [bold]{_command('resume', study)}[/]", soft_wrap=True)
+        raise typer.Exit(1)
     if not history.incumbents:
         out.print(f"no job gave a result; see why: [bold]{_command('show', study)}[/]", soft_wrap=True)
         raise typer.Exit(1)

@@ -150,6 +150,8 @@ def _short(trial: TrialRecord) -> str:
 
 def _config_text(trial: TrialRecord) -> str:
     config = dict(trial.config)
+    if isinstance(cells := config.get("cells"), list):
+        return f"{len(cells)} cells, repeat {config.get('repeat', 0)}, such as {cells[0]}"
     return str(config["genotype"]) if set(config) == {"genotype"} else json.dumps(config)
 
 

@@ -21,6 +21,7 @@ from asha_nas.cli.output import err, out, print_json
 from asha_nas.errors import InvalidValue
 from spaces import nasbench101, nasbench201
 from spaces.table import SUFFIX, Table, TableNotWritten, convert
+from trials import tables
 
 app = typer.Typer(help="Tables of measured architectures: list, look into, convert, build.", no_args_is_help=True)
 
@@ -30,8 +31,6 @@ TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help="Name of a t
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List the tables that come with the package or were installed."""
-    from trials import tables  # noqa: PLC0415 - imports PyTorch
-
     entries = tables.describe()
     if as_json:
         print_json(entries)
@@ -152,7 +151,6 @@ def _cell(table: Table, text: str) -> Any:
 
 
 def _open(name: str, *, verify: bool = False) -> Table:
-    from trials import tables  # noqa: PLC0415 - imports PyTorch
 
     return tables.open_table(name, verify=verify)
 
@@ -169,8 +167,6 @@ def convert_(
     as_json: JsonOption = False,
 ) -> None:
     """Make a table of published figures, for which nothing is trained."""
-    from trials import tables  # noqa: PLC0415 - imports PyTorch
-
     if name is not None and (Path(name).name != name or name.startswith(".")):
         raise InvalidValue("--name", name, "must be the name of a file, without '/' and not beginning with '.'")
     folder = tables.folder()

@@ -24,27 +24,28 @@ class Piece:
 class Sweep:
     """Hands out each of ``pieces`` as a trial of one job, in their order.
 
-    A piece whose job gave no result is handed out once more, as a new trial, when all others have been: what took
-    its worker away may be over by then. One that diverged is not, as it would again.
+    A piece whose job gave no result is handed out again, as a new trial, when all others have been: what took its
+    worker away may be over by then. One that diverged is not, as it would again. The sweep itself never gives up; a
+    driver does for the time being, when job after job is lost (:data:`asha_nas.runner.LOST_IN_A_ROW`).
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
-        self._waiting = deque((piece, True) for piece in pieces)
-        self._running: dict[int, tuple[Piece, bool]] = {}
+        self._waiting = deque(pieces)
+        self._running: dict[int, Piece] = {}
         self._desk = Desk()
 
     def ask(self) -> Job | Answer:
         """The next piece."""
         if not self._waiting:
             return self._desk.nothing()
-        piece, first = self._waiting.popleft()
+        piece = self._waiting.popleft()
         job = self._desk.hand_out(self._desk.jobs, piece.config, piece.rung, 0, piece.stop)
-        self._running[job.number] = piece, first
+        self._running[job.number] = piece
         return job
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Take the end of a job."""
         self._desk.take_back(job)
-        piece, first = self._running.pop(job.number)
-        if first and outcome.loss is None and not outcome.diverged:
-            self._waiting.append((piece, False))
+        piece = self._running.pop(job.number)
+        if outcome.loss is None and not outcome.diverged:
+            self._waiting.append(piece)

@@ -104,7 +104,8 @@ class Closed(Event):
     named_by: ClassVar[tuple[str, ...]] = ("session",)
     session: int
     reason: str
-    """``done`` (nothing left to do), ``time`` (time limit) or ``interrupted`` (by a person)."""
+    """``done`` (nothing left to do), ``time`` (time limit), ``interrupted`` (by a person) or ``failing`` (a sweep lost
+    job after job)."""
 
 
 Listener = Callable[[Event], None]

@@ -13,7 +13,7 @@ from asha_nas.study.part import Part
 from spaces.darts_cell import OPERATION_SETS, parse_genotype
 from spaces.errors import UnknownName
 from spaces.nasbench1shot1 import SPACES
-from spaces.table import SUFFIX
+from spaces.table import check_target
 from trials.recipe import CELL_RECIPES, RECIPES, CellRecipe, Recipe
 
 
@@ -101,26 +101,32 @@ class Tabulation(Part):
     """How a network is trained. What is left out comes from the data set's own recipe."""
     cells: int | None = Field(default=None, ge=1)
     """Only so many cells, drawn by the study's seed, for a quick look; by default every cell of the space."""
-    together: int = Field(default=81, ge=1)
-    """Cells trained side by side in one job, at most. They must have the same matrix; in S1 up to 81 have."""
+    together: int = Field(default=1, ge=1)
+    """Cells trained side by side in one job, at most. They must have the same matrix; in S1 up to 81 have. By default
+    81 on ``digits`` and 1 on ``cifar10``, where one alone keeps a GPU busy and fills a good part of its memory."""
     table: str | None = None
     """File that the finished table is written to; by default it is put with the other tables, named as the study."""
-    licence: str = "Apache-2.0"
-    """Terms of the table's figures, for those it is given to."""
+    licence: str = ""
+    """Terms of the table's figures, for those it is given to; empty if none are stated."""
 
     @model_validator(mode="before")
     @classmethod
     def _complete_recipe(cls, values: Any) -> Any:
-        return _completed(values, CELL_RECIPES)
+        completed = _completed(values, CELL_RECIPES)
+        if isinstance(completed, Mapping):
+            return {"together": TOGETHER[completed.get("data", "digits")], **completed}
+        return completed
 
     @field_validator("table")
     @classmethod
     def _table_file(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not value.endswith(SUFFIX):
-            raise ValueError(f"must end in {SUFFIX}")
-        return str(Path(value).expanduser().absolute())
+        path = Path(value).expanduser().absolute()
+        check_target(path)
+        if path.is_dir():
+            raise ValueError("is a folder")
+        return str(path)
 
     @field_validator("space")
     @classmethod
@@ -139,6 +145,9 @@ class Tabulation(Part):
         """Less is better."""
         return "min"
 
+
+TOGETHER = {"digits": 81, "cifar10": 1}
+"""Cells trained side by side, by data set, unless a study says otherwise."""
 
 TABULATED = (*SPACES, "nasbench101")
 """Spaces that a table can be built of."""

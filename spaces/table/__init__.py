@@ -8,7 +8,7 @@ of any others.
 
 from spaces.table.bulk import Coverage, Metric
 from spaces.table.columns import ABSENT, ESTIMATED, MEASURED, METRIC_COLUMNS, METRICS, SPACES
-from spaces.table.content import SUFFIX, Column, Content, write_table
+from spaces.table.content import SUFFIX, Column, Content, check_target, write_table
 from spaces.table.convert import convert
 from spaces.table.entry import Entry
 from spaces.table.errors import (
@@ -51,6 +51,7 @@ __all__ = [
     "TableMissing",
     "TableNotWritten",
     "TableTooNew",
+    "check_target",
     "convert",
     "write_table",
 ]

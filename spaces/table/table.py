@@ -195,7 +195,7 @@ class Table:
     def _check_repeat(self, repeat: str | int) -> None:
         if repeat == MEAN:
             return
-        if not isinstance(repeat, int) or isinstance(repeat, bool) or not 0 <= repeat < self.repeats:
+        if not isinstance(repeat, int | np.integer) or isinstance(repeat, bool) or not 0 <= repeat < self.repeats:
             raise RepeatUnknown(self.name, repeat, self.repeats)
 
     def figure(self, column: str, entry: Entry) -> float:
@@ -371,7 +371,7 @@ class Table:
         repeat: str = MEAN,
         rows: NDArray[np.int64] | None = None,
     ) -> Entry:
-        """Return the entry of the highest accuracy.
+        """Return the entry of the highest accuracy, an estimated one too unless the table was opened without them.
 
         Args:
             metric: An accuracy.

@@ -56,7 +56,7 @@ def test_the_plan_runs_nothing(cli):
     assert [rung["stop"] for rung in plan["plan"]["rungs"]] == [1, 2, 4]
     assert plan["plan"]["jobs"] == 3 * plan["plan"]["rungs"][0]["jobs"]
     assert json.loads(cli("ls", "--json")[1]) == []
-    json.loads(cli("table", "build", "--data", "cifar10", "--plan", "--json")[1])["spec"]["scheduler"]["budgets"]
+    plan = json.loads(cli("table", "build", "--data", "cifar10", "--plan", "--json")[1])
     assert plan["spec"]["scheduler"]["budgets"] == [4, 12, 36, 108]
 
 

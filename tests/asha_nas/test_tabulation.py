@@ -1,5 +1,6 @@
 """From a space to a table: the pieces, the study, and what its log becomes."""
 
+import dataclasses
 import json
 from collections import Counter
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from asha_nas import api, tabulation
-from asha_nas.errors import SpecError, TableIncomplete, UnknownName
+from asha_nas.errors import SpecError, TableIncomplete, UnknownName, UserError
 from asha_nas.plan import make_plan
 from asha_nas.store import Asked, Reported, Store, Told
 from asha_nas.study import make_spec
@@ -18,11 +19,11 @@ from trials.contract import Failure
 TINY = {"channels": 4, "stacks": 1, "train_limit": 120}
 
 
-def spec_of(cells=6, name="tiny", budgets=(1, 2), repeats=2, **changes):
+def spec_of(cells=6, name="tiny", budgets=(1, 2), repeats=2, recipe=TINY, **changes):
     return make_spec(
         {
             "name": name, "engine": {"kind": "inline"}, "scheduler": {"budgets": budgets, "repeats": repeats},
-            "problem": {"kind": "tabulate", "cells": cells, "together": 4, "recipe": TINY, **changes},
+            "problem": {"kind": "tabulate", "cells": cells, "together": 4, "recipe": recipe, **changes},
         }
     )  # fmt: skip
 
@@ -99,8 +100,11 @@ def test_parameters_seconds_and_provenance(study):
         assert short.parameters == count_parameters(cell, **sizes)
         assert long.seconds == pytest.approx(2 * short.seconds, rel=1e-5)
     made = table.provenance
-    assert make_spec(made["study"]) == study.spec
-    assert "torch" in made["made_with"]
+    again = make_spec(made["study"])
+    assert (again.problem.recipe, again.scheduler) == (study.spec.problem.recipe, study.spec.scheduler)
+    assert str(table.path.parent) not in str(made)  # what is shared tells nothing of the machine
+    [session] = made["made_with"]
+    assert {"torch", "source"} <= set(session)
 
 
 def test_two_builds_measure_the_same(study, store, tmp_path):
@@ -165,6 +169,52 @@ def test_a_job_that_is_lost_is_done_again_by_a_new_trial(store, tmp_path, monkey
     assert len(Table.open(tabulation.write(study.spec, rows(study)))) == 6
 
 
+def test_a_build_in_which_everything_fails_stops_and_goes_on_later(store, tmp_path, monkeypatch):
+    from asha_nas import problems, runner
+
+    real = problems.CellTraining
+
+    def full_disk(*_arguments):
+        def train(_task):
+            raise OSError("no space left")
+            yield
+
+        return train
+
+    values = spec_of(name="full", table=str(tmp_path / "full.nastable")).model_dump()
+    study = api.create(make_spec({**values, "retries": {"crashed": 0}}), store=store)
+    monkeypatch.setattr(problems, "CellTraining", full_disk)
+    assert study.run() == "failing"
+    assert sum(isinstance(row.event, Told) for row in rows(study)) == runner.LOST_IN_A_ROW
+    with pytest.raises(TableIncomplete):
+        tabulation.write(study.spec, rows(study))
+    monkeypatch.setattr(problems, "CellTraining", real)
+    assert study.run() == "done"
+    assert len(Table.open(tabulation.write(study.spec, rows(study)))) == 6
+
+
+def test_nothing_is_left_of_a_finished_piece(store, tmp_path):
+    made = {**TINY, "checkpoint_minutes": 0.0}
+    values = spec_of(name="tidy", table=str(tmp_path / "tidy.nastable"), recipe=made, cells=3).model_dump()
+    study = api.create(make_spec({**values, "checkpoints": str(tmp_path / "checkpoints")}), store=store)
+    study.run()
+    assert any(row.event.checkpoint for row in rows(study) if isinstance(row.event, Reported))
+    assert not [path for path in (tmp_path / "checkpoints").rglob("*") if path.is_file()]
+
+
+def test_figures_of_different_data_make_no_table(study):
+    changed = [
+        dataclasses.replace(
+            row, event=dataclasses.replace(row.event, notes={**row.event.notes, "images": {"valid": 1}})
+        )
+        if isinstance(row.event, Reported) and "images" in row.event.notes and row.event.job == 1
+        else row
+        for row in rows(study)
+    ]
+    with pytest.raises(TableIncomplete, match="different data"):
+        tabulation.content(study.spec, changed)
+
+
 def test_the_plan_counts_every_training(store):
     spec = spec_of(cells=None, budgets=(1, 3, 9), repeats=3, together=81)
     plan = make_plan(spec, store, 2)
@@ -181,13 +231,18 @@ def test_the_plan_counts_every_training(store):
         ({"scheduler": {"kind": "asha", "configs": 3}}, "does not fit"),
         ({"scheduler": {"budgets": [3, 1]}}, "ascending"),
         ({"scheduler": {"budgets": []}}, "ascending"),
-        ({"problem": {"kind": "tabulate", "table": "out.csv"}}, "must end in .nastable"),
         ({"problem": {"kind": "darts-cnn"}, "scheduler": {"kind": "sweep"}}, "does not fit"),
     ],
 )
 def test_specs_that_make_no_sense(changes, words):
     with pytest.raises(SpecError, match=words):
         make_spec({"name": "x", "problem": {"kind": "tabulate"}, **changes})
+
+
+@pytest.mark.parametrize("name", ["out.csv", ".nastable", "/tmp"])
+def test_a_table_has_to_be_a_table_s_file(name):
+    with pytest.raises(UserError, match=r"nastable|folder"):
+        make_spec({"name": "x", "problem": {"kind": "tabulate", "table": name}})
 
 
 @pytest.mark.parametrize("changes", [{"space": "s4"}, {"data": "mnist"}, {"recipe": {"cells": 3}}])

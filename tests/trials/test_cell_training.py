@@ -1,6 +1,8 @@
 """Training cells: counts, seeds, resuming, and cells side by side against each alone."""
 
 import dataclasses
+import os
+from pathlib import Path
 
 import pytest
 
@@ -90,14 +92,27 @@ def test_it_goes_on_from_a_checkpoint_to_the_last_bit(tmp_path):
 def test_a_lost_checkpoint_is_told_and_made_up_for(tmp_path):
     recipe = dataclasses.replace(RECIPE, checkpoint_minutes=0.0)
     whole = run(task(tmp_path / "whole"), recipe)
-    saved = whole[0].checkpoint
-    (tmp_path / "whole" / saved.name).write_bytes(b"damaged")
-    again = run(task(tmp_path / "whole", checkpoints=(saved,)), recipe)
+    saved = next(contract.run(CellTraining("digits", recipe), task(tmp_path / "part"))).checkpoint
+    (tmp_path / "part" / saved.name).write_bytes(b"damaged")
+    again = run(task(tmp_path / "part", checkpoints=(saved,)), recipe)
     assert again[0].notes["damaged_checkpoint"] == saved.name
     assert again[-1].notes["results"] == whole[-1].notes["results"]
 
 
+def test_one_cell_needs_nothing_but_its_text(tmp_path):
+    given = Task(trial=0, config={"cells": CELLS[:1]}, start=0, stop=1, seed=3, folder=str(tmp_path))
+    assert set(run(given)[-1].notes["results"]) == set(HASHES[:1])
+
+
+def test_it_leaves_no_checkpoint_behind(tmp_path):
+    recipe = dataclasses.replace(RECIPE, checkpoint_minutes=0.0)
+    assert run(task(tmp_path), recipe)[0].checkpoint is not None
+    assert not list(tmp_path.iterdir())
+
+
 def test_errors(tmp_path):
+    with pytest.raises(InvalidValue, match="start"):
+        run(dataclasses.replace(task(tmp_path), start=1))
     with pytest.raises(InvalidValue, match="cells"):
         run(task(tmp_path, []))
     with pytest.raises(UnknownName, match="data set"):
@@ -114,3 +129,21 @@ def test_the_default_recipe_is_that_of_the_paper():
     recipe = CellRecipe()
     assert (recipe.channels, recipe.stacks, recipe.cells_per_stack, recipe.batch_size) == (128, 3, 3, 256)
     assert (recipe.learning_rate, recipe.momentum, recipe.epsilon, recipe.weight_decay) == (0.2, 0.9, 1.0, 1e-4)
+
+
+def _cifar10_folder():
+    candidates = [os.environ.get("ASHA_NAS_DATA"), Path(__file__).parents[2].parent / "shared" / "data"]
+    folders = [Path(each) for each in candidates if each]
+    return next((str(folder) for folder in folders if (folder / "cifar10" / "test.npz").is_file()), None)
+
+
+@pytest.mark.cifar10
+@pytest.mark.skipif(_cifar10_folder() is None, reason="no CIFAR-10 in ASHA_NAS_DATA or ../shared/data")
+def test_a_cell_trains_on_real_cifar10_by_the_paper_s_recipe_made_small(tmp_path):
+    recipe = dataclasses.replace(
+        CELL_RECIPES["cifar10"], channels=8, cells_per_stack=1, batch_size=64, train_limit=1000, batch_norm_momentum=0.1
+    )
+    trial = CellTraining("cifar10", recipe, _cifar10_folder())
+    *_, last = contract.run(trial, task(tmp_path, [CELLS[1]], stop=2))
+    assert last.notes["images"] == {"train": 800, "valid": 200, "test": 10_000}
+    assert last.metrics["test_error"] < 0.9  # chance

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import platformdirs
 import torch
 
 from spaces.errors import InvalidValue, UnknownName
 from trials.data import cifar10, digits
 from trials.data.dataset import Dataset, split
-
-FOLDER_VARIABLE = "ASHA_NAS_DATA"
+from trials.folders import data_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +36,6 @@ class Entry:
     """Disk space it takes there."""
     licence: str
     """Terms, as far as known."""
-
-
-def data_folder(data_dir: str | None = None) -> Path:
-    """Where data sets are: ``data_dir``, else ``ASHA_NAS_DATA``, else ``data`` in the user's data folder."""
-    chosen = data_dir or os.environ.get(FOLDER_VARIABLE)
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("asha-nas")) / "data"
 
 
 def describe(data_dir: str | None = None) -> list[Entry]:

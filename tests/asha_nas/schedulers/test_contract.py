@@ -37,7 +37,7 @@ CORES = {
     "asha-eager-eta-2": lambda: ASHA(sampler, 0, rungs=(1, 2, 4, 8), eta=2, configs=12, promotion="eager"),
     "random-configs": lambda: RandomSearch(sampler, 7, R=5, configs=9),
     "random-epochs": lambda: RandomSearch(sampler, 7, R=5, configs=None, max_epochs=33),
-    "sweep": lambda: Sweep([Piece({"n": n}, n % 3, (1, 3, 9)[n % 3]) for n in range(11)]),
+    "sweep-unbounded-by-losses": lambda: Sweep([Piece({"n": n}, n % 3, (1, 3, 9)[n % 3]) for n in range(11)]),
     "random-unbounded": lambda: RandomSearch(sampler, 7, R=5, configs=None),
 }
 

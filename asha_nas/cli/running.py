@@ -64,7 +64,7 @@ def go_on(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | No
     if as_json:
         reason = study.run(max_hours=max_hours)
         print_end_json(study, draw)
-        raise typer.Exit(130 if reason == "interrupted" else 0)
+        raise typer.Exit({"interrupted": 130, "failing": 1}.get(reason, 0))
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}", soft_wrap=True)
     out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]{_command('resume', study)}[/]\n", soft_wrap=True)
@@ -114,9 +114,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         out.print("the time limit is reached; the jobs that were running have been finished")
         out.print(f"go on for longer with: [bold]{_command('resume', study)} --max-hours H[/]\n", soft_wrap=True)
     if reason == "failing":
-        out.print(
-            "stopped, as the last jobs gave no result; what they were to do is not lost, nor what was done before"
-        )
+        out.print("stopped: job after job gave no result. What was done is kept; what was lost is done again later")
         out.print(f"see why: [bold]{_command('show', study)}[/]", soft_wrap=True)
         out.print(f"mend that, then go on with: [bold]{_command('resume', study)}[/]", soft_wrap=True)
         raise typer.Exit(1)

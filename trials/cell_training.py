@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -24,7 +23,17 @@ from spaces.errors import InvalidValue
 from spaces.nasbench101 import Cell, parse_cell
 from trials import checkpoint as checkpoints
 from trials.contract import Report, Task
-from trials.course import Saver, cosine, named_failures, prepare_process, resume
+from trials.course import (
+    Saver,
+    autocast,
+    cosine,
+    derive,
+    named_failures,
+    prepare_process,
+    restore,
+    resume,
+    state_of,
+)
 from trials.data import Dataset, Part, load_on
 from trials.data.augmentation import Normalisation, crop_and_flip
 from trials.networks.nasbench101 import CellNetwork
@@ -108,11 +117,11 @@ class _Learner:
             valid_fraction=recipe.valid_fraction, train_limit=recipe.train_limit, test=True,
         )  # fmt: skip
         seed, repeat = task.config.get("seed", task.seed), task.config.get("repeat", 0)
-        self.network = self._build(self.cells, [_seed(seed, repeat, int(cell.hash[:16], 16)) for cell in self.cells])
+        self.network = self._build(self.cells, [derive(seed, repeat, int(cell.hash[:16], 16)) for cell in self.cells])
         self.optimizer = self._optimizer(self.network)
         self.normalise = Normalisation.of(self.data.mean, self.data.std, self.device)
         self.generators = {
-            name: torch.Generator().manual_seed(_seed(seed, repeat, stream))
+            name: torch.Generator().manual_seed(derive(seed, repeat, stream))
             for stream, name in enumerate(("order", "augmentation"))
         }
 
@@ -134,7 +143,7 @@ class _Learner:
         """One update of every model; returns the sum of their losses. Nothing here waits for the device."""
         images, labels = self.data.train.images[batch], self.data.train.labels[batch]
         images = crop_and_flip(images, self.recipe.crop_padding, self.recipe.flip, self.generators["augmentation"])
-        with self._precision():
+        with autocast(self.device, self.recipe.precision):
             logits = network(self._prepared(images))
         # The sum over models of their mean losses: each parameter's gradient is its own model's.
         losses = functional.cross_entropy(
@@ -163,7 +172,7 @@ class _Learner:
         """By model, without augmentation, with batch normalisation's running statistics."""
         right = torch.zeros(len(self.cells), dtype=torch.long, device=self.device)
         self.network.eval()
-        with torch.inference_mode(), self._precision():
+        with torch.inference_mode(), autocast(self.device, self.recipe.precision):
             for first in range(0, len(part), EVALUATION_BATCH):
                 images = part.images[first : first + EVALUATION_BATCH]
                 labels = part.labels[first : first + EVALUATION_BATCH]
@@ -208,26 +217,13 @@ class _Learner:
     def _prepared(self, images: Tensor) -> Tensor:
         return self.normalise(images).contiguous(memory_format=torch.channels_last)
 
-    def _precision(self) -> torch.autocast:
-        enabled = self.recipe.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
     def state(self) -> checkpoints.State:
-        """All that later epochs depend on. The schedule is a function of the epoch alone."""
-        return {
-            "epoch": self.epoch,
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
-        }
+        """All that later epochs depend on."""
+        return state_of(self.epoch, self.network, self.optimizer, self.generators)
 
     def restore(self, state: checkpoints.State) -> None:
         """Go on from a :meth:`state`."""
-        self.epoch = state["epoch"]
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name, generator in self.generators.items():
-            generator.set_state(state["generators"][name])
+        self.epoch = restore(state, self.network, self.optimizer, self.generators)
 
 
 def _cells(task: Task) -> list[Cell]:
@@ -235,7 +231,3 @@ def _cells(task: Task) -> list[Cell]:
     if not texts or not all(isinstance(text, str) for text in texts):
         raise InvalidValue("config", dict(task.config), "must have 'cells', the texts of one or more")
     return [parse_cell(text) for text in texts]
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(list(numbers)).generate_state(1, np.uint64)[0])

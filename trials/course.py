@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from trials import checkpoint as checkpoints
 from trials.contract import Checkpoint, OutOfMemory, Task
@@ -51,9 +52,41 @@ def named_failures() -> Iterator[None]:
         raise OutOfMemory(str(error).partition("\n")[0]) from error
 
 
-def derive(seed: int, stream: int) -> int:
+def derive(seed: int, *streams: int) -> int:
     """An independent seed for each purpose, so that drawing more for one does not change another."""
-    return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0])
+    return int(np.random.SeedSequence([seed, *streams]).generate_state(1, np.uint64)[0])
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context in which a network computes with activations of ``float32`` or ``bfloat16``."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def state_of(
+    epoch: int, network: nn.Module, optimizer: torch.optim.Optimizer, generators: Mapping[str, torch.Generator]
+) -> checkpoints.State:
+    """What a training depends on from here, where its schedules are functions of the epoch alone."""
+    return {
+        "epoch": epoch,
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generators": {name: generator.get_state() for name, generator in generators.items()},
+    }
+
+
+def restore(
+    state: checkpoints.State,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generators: Mapping[str, torch.Generator],
+) -> int:
+    """Bring back a :func:`state_of`; returns its epoch."""
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    for name, generator in generators.items():
+        generator.set_state(state["generators"][name])
+    epoch: int = state["epoch"]
+    return epoch
 
 
 def cosine(epoch: int, horizon: int, highest: float, lowest: float) -> float:

@@ -26,7 +26,17 @@ from spaces.darts_cell import Genotype, parse_genotype
 from spaces.errors import InvalidValue
 from trials import checkpoint as checkpoints
 from trials.contract import Diverged, Report, Task
-from trials.course import Saver, cosine, derive, named_failures, prepare_process, resume
+from trials.course import (
+    Saver,
+    autocast,
+    cosine,
+    derive,
+    named_failures,
+    prepare_process,
+    restore,
+    resume,
+    state_of,
+)
 from trials.data import Dataset, Part, load_on
 from trials.data.augmentation import Normalisation, crop_and_flip, cutout
 from trials.networks.darts_cnn import DartsCnn, count_parameters
@@ -184,7 +194,7 @@ class _Learner:
         images = crop_and_flip(images, recipe.crop_padding, recipe.flip, augmentation)
         images = cutout(self.normalise(images), recipe.cutout, augmentation)
         images = images.contiguous(memory_format=torch.channels_last)
-        with self._precision():
+        with autocast(self.device, self.recipe.precision):
             logits, auxiliary_logits = self.network(images, drop_path, self.generators["paths"])
         smoothing = recipe.label_smoothing
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
@@ -202,7 +212,7 @@ class _Learner:
         """Loss and error on ``part``, without augmentation, with batch normalisation's running statistics."""
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.network.eval()
-        with torch.inference_mode(), self._precision():
+        with torch.inference_mode(), autocast(self.device, self.recipe.precision):
             for first in range(0, len(part), EVALUATION_BATCH):
                 images = self.normalise(part.images[first : first + EVALUATION_BATCH])
                 labels = part.labels[first : first + EVALUATION_BATCH]
@@ -218,26 +228,13 @@ class _Learner:
         means = {f"{prefix}_loss": loss / images, f"{prefix}_error": wrong / images}
         return means | {"parameters": float(self.parameters)}
 
-    def _precision(self) -> torch.autocast:
-        enabled = self.recipe.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
     def state(self) -> checkpoints.State:
-        """All that later epochs depend on. The schedules are functions of the epoch alone."""
-        return {
-            "epoch": self.epoch,
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
-        }
+        """All that later epochs depend on."""
+        return state_of(self.epoch, self.network, self.optimizer, self.generators)
 
     def restore(self, state: checkpoints.State) -> None:
         """Go on from a :meth:`state`."""
-        self.epoch = state["epoch"]
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name, generator in self.generators.items():
-            generator.set_state(state["generators"][name])
+        self.epoch = restore(state, self.network, self.optimizer, self.generators)
 
 
 def _genotype(task: Task) -> Genotype:

@@ -6,29 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from spaces.errors import InvalidValue
-
-
-def _check(
-    recipe: Recipe | CellRecipe,
-    name: str,
-    least: float,
-    most: float = math.inf,
-    *,
-    above: bool = False,
-    below: bool = False,
-) -> None:
-    value = getattr(recipe, name)
-    inside = (value > least if above else value >= least) and (value < most if below else value <= most)
-    if not (inside and math.isfinite(value)):
-        lower = f"{'above' if above else 'at least'} {least:g}"
-        upper = "" if most == math.inf else f" and {'below' if below else 'at most'} {most:g}"
-        raise InvalidValue(name, value, f"must be {lower}{upper}")
-
-
-def _check_precision(precision: str) -> None:
-    if precision not in {"float32", "bfloat16"}:
-        raise InvalidValue("precision", precision, "must be 'float32' or 'bfloat16'")
+from trials.ranges import check, check_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +65,21 @@ class Recipe:
     """CPU threads of a trial, >= 1. Figures on a CPU may differ in the last digits with it."""
 
     def __post_init__(self) -> None:
-        _check(self, "cells", 1, 100)
-        _check(self, "channels", 1, 1024)
-        _check(self, "batch_size", 2, 65536)
-        _check(self, "learning_rate", 0, above=True)
-        _check(self, "learning_rate_min", 0, self.learning_rate)
+        check(self, "cells", 1, 100)
+        check(self, "channels", 1, 1024)
+        check(self, "batch_size", 2, 65536)
+        check(self, "learning_rate", 0, above=True)
+        check(self, "learning_rate_min", 0, self.learning_rate)
         for name in ("momentum", "drop_path", "label_smoothing"):
-            _check(self, name, 0, 1, below=True)
+            check(self, name, 0, 1, below=True)
         for name in ("weight_decay", "auxiliary_weight", "cutout", "crop_padding", "checkpoint_minutes"):
-            _check(self, name, 0)
-        _check(self, "grad_clip", 0, above=True)
-        _check(self, "valid_fraction", 0, 1, above=True, below=True)
-        _check(self, "threads", 1)
+            check(self, name, 0)
+        check(self, "grad_clip", 0, above=True)
+        check(self, "valid_fraction", 0, 1, above=True, below=True)
+        check(self, "threads", 1)
         if self.train_limit is not None:
-            _check(self, "train_limit", 1)
-        _check_precision(self.precision)
+            check(self, "train_limit", 1)
+        check_word(self, "precision", "float32", "bfloat16")
 
 
 RECIPES: dict[str, Recipe] = {
@@ -177,16 +155,16 @@ class CellRecipe:
             ("threads", 1, math.inf), ("weight_decay", 0, math.inf), ("crop_padding", 0, math.inf),
             ("checkpoint_minutes", 0, math.inf),
         ):  # fmt: skip
-            _check(self, name, least, most)
+            check(self, name, least, most)
         for name in ("momentum", "decay"):
-            _check(self, name, 0, 1, below=True)
+            check(self, name, 0, 1, below=True)
         for name in ("learning_rate", "epsilon"):
-            _check(self, name, 0, above=True)
-        _check(self, "batch_norm_momentum", 0, 1, above=True)
-        _check(self, "valid_fraction", 0, 1, above=True, below=True)
+            check(self, name, 0, above=True)
+        check(self, "batch_norm_momentum", 0, 1, above=True)
+        check(self, "valid_fraction", 0, 1, above=True, below=True)
         if self.train_limit is not None:
-            _check(self, "train_limit", 1)
-        _check_precision(self.precision)
+            check(self, "train_limit", 1)
+        check_word(self, "precision", "float32", "bfloat16")
 
 
 CELL_RECIPES: dict[str, CellRecipe] = {

@@ -68,6 +68,33 @@ def test_cutout_is_clipped_at_borders_as_in_darts():
     assert holes.min().item() == 8 * 8
 
 
+@pytest.mark.parametrize("probability", [0.2, 0.7])
+def test_cutout_cuts_each_image_with_the_probability(probability):
+    images = torch.randn(4000, 2, 5, 4, generator=_generator(2))
+    result = cutout(images, 3, _generator(), probability)
+    certain = cutout(images, 3, _generator())
+    stream = _generator()
+    torch.randint(0, 5, (4000, 1), generator=stream)
+    torch.randint(0, 4, (4000, 1), generator=stream)
+    cut = torch.rand(4000, 1, generator=stream)[:, 0] < probability
+    assert torch.equal(result[cut], certain[cut])  # the same squares
+    assert torch.equal(result[~cut], images[~cut])
+    changed = (result != images).flatten(1).any(dim=1)
+    assert torch.equal(changed, cut)
+    assert changed.double().mean().item() == pytest.approx(probability, abs=0.03)
+
+
+def test_cutout_without_a_chance_draws_nothing_and_with_certainty_only_the_squares():
+    images, generator, plain = torch.randn(9, 1, 8, 8, generator=_generator(2)), _generator(), _generator()
+    before = generator.get_state()
+    assert cutout(images, 4, generator, 0.0) is images
+    assert torch.equal(generator.get_state(), before)
+    assert torch.equal(cutout(images, 4, generator, 1.0), cutout(images, 4, plain))
+    assert torch.equal(generator.get_state(), plain.get_state())
+    torch.randint(0, 8, (2, 9), generator=(squares := _generator()))
+    assert torch.equal(squares.get_state(), plain.get_state())
+
+
 def test_normalisation():
     images = _images()
     mean, std = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from spaces.errors import InvalidValue
 from trials.data import digits, load, load_on
-from trials.data.dataset import Source, split, stratify
+from trials.data.dataset import Part, Source, halve, split, stratify
 
 
 def _rows(part):
@@ -110,6 +110,59 @@ def test_a_split_can_be_trained_and_validated_on_or_is_refused(each, fraction, l
         return
     assert len(data.train) >= 2
     assert (len(data.valid) > 0) == (fraction > 0)
+
+
+def test_halves_are_disjoint_complete_and_stratified():
+    train = load("digits", valid_fraction=0.5).train
+    weights, search = halve(train, 0.5)
+    assert _rows(weights).isdisjoint(_rows(search))
+    assert _rows(weights) | _rows(search) == _rows(train)
+    assert len(weights) + len(search) == len(train) == 719
+    sizes = np.bincount(train.labels)
+    assert np.array_equal(np.bincount(search.labels), [round(0.5 * int(size)) for size in sizes])
+    for half in (weights, search):
+        assert half.images.dtype == torch.uint8 and half.labels.dtype == torch.int64
+        assert half.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_halves_are_always_the_same_and_keep_order():
+    train = load("digits").train
+    first, again = halve(train, 0.25), halve(train, 0.25)
+    assert len(first[1]) == pytest.approx(0.25 * len(train), abs=5)
+    for one, other in zip(first, again, strict=True):
+        assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
+    where = {bytes(image): index for index, image in enumerate(train.images.numpy())}
+    assert [where[bytes(image)] for image in first[0].images.numpy()] == sorted(
+        where[bytes(image)] for image in first[0].images.numpy()
+    )
+
+
+def _tiny(each):
+    labels = torch.arange(3).repeat_interleave(each)
+    return Part(torch.zeros(len(labels), 1, 2, 2, dtype=torch.uint8), labels)
+
+
+@pytest.mark.parametrize(
+    ("each", "fraction", "message"),
+    [
+        (10, 0.0, "must be above 0 and below 1"),
+        (10, 1.0, "must be above 0 and below 1"),
+        (10, 0.01, "of these 30 images without one for the search"),
+        (10, 0.99, "of these 30 images without one for weights"),
+        (1, 0.5, "without one for"),
+        (0, 0.5, "of these 0 images without one"),
+    ],
+)
+def test_halves_that_cannot_be_used(each, fraction, message):
+    with pytest.raises(InvalidValue, match=f"^search_fraction = {fraction}: .*{message}"):
+        halve(_tiny(each), fraction)
+
+
+def test_one_class_that_is_too_rare_is_enough_to_refuse():
+    part = _tiny(10)
+    part.labels[-1] = 3
+    with pytest.raises(InvalidValue, match="search_fraction"):
+        halve(part, 0.5)
 
 
 def test_load_on_keeps_what_it_loaded():

@@ -67,8 +67,8 @@ def crop_and_flip(images: Tensor, padding: int, flip: bool, generator: torch.Gen
     return images.permute(0, 2, 3, 1)[members, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def cutout(images: Tensor, length: int, generator: torch.Generator) -> Tensor:
-    """Set a square of each image to zero (DeVries and Taylor, 2017, arXiv:1708.04552).
+def cutout(images: Tensor, length: int, generator: torch.Generator, probability: float = 1.0) -> Tensor:
+    """Set a square of each image to zero with some probability (DeVries and Taylor, 2017, arXiv:1708.04552).
 
     The centre is uniform over all pixels and the square is clipped at the borders, as in DARTS. It covers
     rows ``y - length // 2`` up to ``y - length // 2 + length - 1`` around a centre ``y``, and columns
@@ -77,16 +77,20 @@ def cutout(images: Tensor, length: int, generator: torch.Generator) -> Tensor:
     Args:
         images: Normalised images (batch, channels, height, width); zero is the mean.
         length: Side of the square in pixels; 0 cuts nothing.
-        generator: CPU generator.
+        generator: CPU generator; draws the squares, then for each image whether it is cut if that is not certain.
+        probability: Of an image to be cut, 0 <= p <= 1, each for itself.
 
     Returns:
-        A new tensor, or ``images`` itself if ``length`` is 0.
+        A new tensor, or ``images`` itself, with nothing drawn, if ``length`` or ``probability`` is 0.
     """
-    if length == 0:
+    if length == 0 or probability == 0.0:
         return images
     batch, _, height, width = images.shape
-    rows = _inside(height, length, batch, generator).to(images.device, non_blocking=True)
+    rows = _inside(height, length, batch, generator)
     columns = _inside(width, length, batch, generator).to(images.device, non_blocking=True)
+    if probability < 1.0:
+        rows &= torch.rand(batch, 1, generator=generator) < probability
+    rows = rows.to(images.device, non_blocking=True)
     hole = rows[:, None, :, None] & columns[:, None, None, :]  # (batch, 1, height, width)
     return images.masked_fill(hole, 0.0)
 

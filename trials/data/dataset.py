@@ -136,6 +136,39 @@ def split(source: Source, valid_fraction: float, train_limit: int | None) -> Dat
     )
 
 
+def halve(part: Part, fraction: float) -> tuple[Part, Part]:
+    """Cut what is learnt from once more: for a one-shot search, which trains weights and judges architectures.
+
+    The cut is stratified and depends on nothing but its arguments and :data:`SPLIT_SEED`.
+
+    Args:
+        part: What to cut, on any device.
+        fraction: Share of it that architectures are judged on, 0 < f < 1.
+
+    Returns:
+        The part that weights are trained on, and the part that the search is judged on.
+
+    Raises:
+        InvalidValue: ``fraction`` is out of its range, or one side would be without a class of ``part``.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise InvalidValue("search_fraction", fraction, "must be above 0 and below 1")
+    labels = part.labels.cpu().numpy()
+    sides = stratify(labels, fraction, SPLIT_SEED + 2)
+    classes = len(np.unique(labels))
+    for positions, what in zip(sides, ("weights", "the search"), strict=True):
+        if len(np.unique(labels[positions])) < max(1, classes):
+            rule = f"leaves a class of these {len(labels)} images without one for {what}"
+            raise InvalidValue("search_fraction", fraction, rule, "Choose one nearer to 0.5, or use more images.")
+    weights, search = (torch.from_numpy(positions).to(part.labels.device) for positions in sides)
+    return _chosen(part, weights), _chosen(part, search)
+
+
+def _chosen(part: Part, positions: Tensor) -> Part:
+    images = part.images[positions].contiguous(memory_format=torch.channels_last)
+    return Part(images, part.labels[positions])
+
+
 def stratify(labels: Labels, fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Split positions into the rest and ``fraction`` of each class, both in ascending order."""
     generator = np.random.default_rng(seed)

@@ -16,12 +16,21 @@ Generators = Sequence[torch.Generator]
 """One for each model; weights of model k are drawn from the k-th alone, in the order of the layers."""
 
 
+def draw_weight(weight: Tensor, generator: torch.Generator) -> None:
+    """Fill a convolution's weight, (channels out, channels in, k, k).
+
+    From a normal distribution of variance 1 / fan-in, cut at two deviations: what TensorFlow's variance scaling does,
+    and NAS-Bench-101 with it.
+    """
+    # Cutting at two deviations leaves 0.8796 of the deviation.
+    deviation = math.sqrt(1.0 / weight[0].numel()) / 0.87962566103423978
+    nn.init.trunc_normal_(weight, 0.0, deviation, -2 * deviation, 2 * deviation, generator=generator)
+
+
 class Convolution(nn.Module):
     """k×k convolution without bias, each model with weights of its own.
 
-    Weights are drawn from a normal distribution of variance 1 / fan-in, cut at two deviations: what
-    TensorFlow's variance scaling does, and NAS-Bench-101 with it. With ``shared_input`` all models read the same
-    channels, as the stem reads the images.
+    With ``shared_input`` all models read the same channels, as the stem reads the images.
     """
 
     def __init__(
@@ -30,10 +39,8 @@ class Convolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(len(generators) * channels_out, channels_in, kernel, kernel))
         self._groups = 1 if shared_input else len(generators)
-        # Cutting at two deviations leaves 0.8796 of the deviation.
-        deviation = math.sqrt(1.0 / (channels_in * kernel**2)) / 0.87962566103423978
-        for weight, generator in zip(torch.split(self.weight, channels_out), generators, strict=True):
-            nn.init.trunc_normal_(weight, 0.0, deviation, -2 * deviation, 2 * deviation, generator=generator)
+        for weight, generator in zip(torch.split(self.weight.detach(), channels_out), generators, strict=True):
+            draw_weight(weight, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, models · channels_in, h, w) -> (batch, models · channels_out, h, w)."""

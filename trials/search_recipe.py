@@ -120,18 +120,18 @@ class BilevelRecipe(SearchRecipe):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GdasRecipe(BilevelRecipe):
-    """Settings of GDAS (Dong & Yang, 2019, arXiv:1910.04465) as NAS-Bench-1Shot1 runs it.
+    """Settings of GDAS (Dong & Yang, 2019, arXiv:1910.04465).
 
-    GDAS as first published cools to 0.1 and samples edges hard as well, with which NAS-Bench-1Shot1 saw gradients
-    explode.
+    One path is sampled, operations and edges alike, as in that paper and in Algorithm 3 of NAS-Bench-1Shot1. The code
+    released with the latter mixes edges softly, as it saw gradients explode, and cools to 1 rather than to 0.1.
     """
 
     temperature_first: float = 10.0
     """Temperature of the Gumbel softmax in the first epoch, > 0."""
     temperature_last: float = 1.0
     """Temperature in the last epoch, > 0; it changes linearly over the epochs."""
-    edges: Literal["soft", "hard"] = "soft"
-    """Whether all parents are mixed by a Gumbel softmax, or one-hot samples of it choose among them."""
+    edges: Literal["soft", "hard"] = "hard"
+    """Whether samples choose among the parents, or a Gumbel softmax mixes them all."""
 
     def __post_init__(self) -> None:
         BilevelRecipe.__post_init__(self)
@@ -209,6 +209,26 @@ class RandomRecipe(SearchRecipe):
             check(self, name, 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DartsRandomRecipe(RandomRecipe):
+    """Settings of random search with weight sharing in the DARTS space, where Li & Talwalkar have it."""
+
+    cells: int = 8
+    """Cells of the super-net, 1..100; ``stages`` and ``cells_per_stage`` are for the other spaces."""
+    finalists: int = 10
+    """The best of each 1000, which all of the search part judges, >= 1."""
+    batch_norm_momentum: float = 0.1
+    """Weight of a batch in batch normalisation's running statistics, 0 < m <= 1; DARTS's."""
+
+    def __post_init__(self) -> None:
+        RandomRecipe.__post_init__(self)
+        check(self, "cells", 1, 100)
+        for name, default in (("stages", 3), ("cells_per_stage", 3)):
+            if getattr(self, name) != default:
+                rule = "must be left as it is in the DARTS space, where `cells` is the number of cells"
+                raise InvalidValue(name, getattr(self, name), rule)
+
+
 OPTIMIZERS: Final[dict[str, type[SearchRecipe]]] = {
     "darts": BilevelRecipe,
     "darts-2nd": BilevelRecipe,
@@ -230,14 +250,26 @@ _DATA: Final[dict[str, dict[str, Any]]] = {
 """What is different on a data set, for every optimizer."""
 
 _SMALL: Final[dict[type[SearchRecipe], dict[str, Any]]] = {
-    EnasRecipe: {"controller_steps": 30},
+    EnasRecipe: {"controller_steps": 30, "samples": 30},
     RandomRecipe: {"samples": 200, "samples_between": 20},
+    # Unlike the others it has no table to be like; narrow, as the networks that `asha` trains on digits are.
+    DartsRandomRecipe: {
+        "samples": 200,
+        "samples_between": 20,
+        "cells": 3,
+        "channels": 4,
+        "cells_per_stage": 3,
+        "valid_fraction": 0.2,
+    },
 }
 """What is different on digits for some: an epoch there has 23 steps, and judging should not outlast them."""
 
 
-_RELEASED_TOO: Final[dict[type[SearchRecipe], dict[str, Any]]] = {EnasRecipe: {"samples": 1000}}
-"""And for some: the paper speaks of 100 architectures, the released code draws 1,000."""
+_RELEASED_TOO: Final[dict[type[SearchRecipe], dict[str, Any]]] = {
+    EnasRecipe: {"samples": 1000},
+    GdasRecipe: {"edges": "soft"},
+}
+"""And for some. The paper speaks of 100 architectures of ENAS; for GDAS see its recipe."""
 
 NOT_FORWARDED: Final = ("cutout_prob", "grad_clip", "cutout_length", "arch_learning_rate", "arch_weight_decay")
 """Hyperparameters of CS1 to CS3 that the released code draws and then does not use."""
@@ -267,10 +299,10 @@ def search_recipe(
     _check_names(optimizer, data, space)
     if variant not in VARIANTS:
         raise UnknownName("variant", str(variant), VARIANTS)
-    kind = OPTIMIZERS[optimizer]
+    kind = DartsRandomRecipe if space == "darts-cnn" else OPTIMIZERS[optimizer]
     given = {} if given is None else given
     for name in given:
-        _check_known(optimizer, name)
+        _check_known(optimizer, kind, name)
     small = _SMALL.get(kind, {}) if data == "digits" else {}
     released = {**_RELEASED, **_RELEASED_TOO.get(kind, {})} if variant == "released" else {}
     return kind(**{**_DATA[data], **small, **released, **given})
@@ -289,8 +321,8 @@ def _check_names(optimizer: str, data: str, space: str) -> None:
         raise InvalidValue("optimizer", optimizer, rule, f"{optimizer} searches {', '.join(nasbench1shot1.SPACES)}.")
 
 
-def _check_known(optimizer: str, name: str) -> None:
-    names = {one: {field.name for field in fields(kind)} for one, kind in OPTIMIZERS.items()}
+def _check_known(optimizer: str, own: type[SearchRecipe], name: str) -> None:
+    names = {one: {field.name for field in fields(kind)} for one, kind in {**OPTIMIZERS, optimizer: own}.items()}
     if name in names[optimizer]:
         return
     having = [one for one, its in names.items() if name in its]

@@ -43,7 +43,7 @@ def test_on_cifar10_the_defaults_are_the_papers(optimizer):
 def test_what_only_one_optimizer_has():
     assert (BilevelRecipe().arch_learning_rate, BilevelRecipe().arch_weight_decay) == (3e-4, 1e-3)
     gdas, enas, random = GdasRecipe(), EnasRecipe(), RandomRecipe()
-    assert (gdas.temperature_first, gdas.temperature_last, gdas.edges) == (10.0, 1.0, "soft")
+    assert (gdas.temperature_first, gdas.temperature_last, gdas.edges) == (10.0, 1.0, "hard")
     assert PcDartsRecipe().partial == 4
     assert (enas.arch_learning_rate, enas.controller_hidden, enas.controller_steps, enas.samples) == (
         3.5e-4,
@@ -187,3 +187,21 @@ def test_every_configuration_of_the_papers_spaces_makes_a_recipe(optimizer, data
     for end in (0.0, 1.0):
         corner = dict(Configuration(tuned, vector=np.full(len(tuned), end)))
         assert search_recipe(optimizer, data, "s1", corner).batch_size == corner["batch_size"]
+
+
+def test_the_darts_space_has_cells_and_no_stages():
+    recipe = search_recipe("random-ws", "cifar10", "darts-cnn")
+    assert (recipe.cells, recipe.channels, recipe.finalists) == (8, 16, 10)
+    assert search_recipe("random-ws", "cifar10", "darts-cnn", dataclasses.asdict(recipe)) == recipe
+    with pytest.raises(InvalidValue, match=r"stages.*`cells`"):
+        search_recipe("random-ws", "digits", "darts-cnn", {"stages": 2})
+    with pytest.raises(UnknownName, match="cells"):
+        search_recipe("random-ws", "digits", "s1", {"cells": 2})
+
+
+def test_the_released_variant_changes_defaults_only():
+    recipe = search_recipe("enas", "digits", "s1", variant="released")
+    assert (recipe.batch_norm_momentum, recipe.valid_fraction, recipe.samples) == (0.997, 0.0, 1000)
+    assert search_recipe("enas", "digits", "s1", {"samples": 7}, "released").samples == 7
+    with pytest.raises(UnknownName, match="variant"):
+        search_recipe("enas", "digits", "s1", variant="relased")

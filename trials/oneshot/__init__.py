@@ -1,0 +1,1 @@
+"""One-shot search: super-nets with shared weights, and the optimizers that search in them."""

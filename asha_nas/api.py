@@ -11,7 +11,7 @@ import platformdirs
 from ConfigSpace import ConfigurationSpace
 
 from asha_nas import problems, runner
-from asha_nas.analysis import History, JobRecord, frames
+from asha_nas.analysis import History, JobRecord, frames, search
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.engines import Engine, InlineEngine
 from asha_nas.errors import SpecError, StudyExists
@@ -122,6 +122,10 @@ class Study:
         """One row a reported epoch."""
         return frames.reports(self.history())
 
+    def searches(self) -> pd.DataFrame:
+        """One row a one-shot search; see :func:`asha_nas.analysis.search.searches`."""
+        return search.searches(self.history())
+
     def incumbents(self) -> pd.DataFrame:
         """The best result so far, each time it changed."""
         return frames.incumbents(self.history())
@@ -138,6 +142,7 @@ def create(spec: StudySpec, *, store: Store | None = None, objective: Callable[[
     Raises:
         StudyExists: the name is taken.
         InvalidValue: its function or space is not installed; nothing is stored then.
+        UserError: the table of a search cannot score every cell of its space; nothing is stored then.
     """
     problems.build(spec, objective)
     store = store or Store()

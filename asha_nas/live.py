@@ -1,4 +1,7 @@
-"""The live view of a running study: its rungs, workers, incumbent, cost and time left."""
+"""The live view of a running study: what it found so far, its cost and the time left.
+
+What is particular to a kind of study is its *face*; here is the one of studies with rungs.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -20,19 +24,32 @@ PLAIN_SECONDS = 5.0
 """Without a terminal, how often at most a line of progress is printed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a kind of study shows of itself while it runs; functions of its history alone."""
+
+    page: Callable[[History], RenderableType]
+    """What stands above the progress, on a terminal."""
+    line: Callable[[History], str]
+    """The same in one line."""
+    news: tuple[type[Event], ...]
+    """Events after which there is something new to print, without a terminal."""
+
+
 class LiveView:
     """Folds events as they are logged and draws itself when asked to, from another thread."""
 
-    def __init__(self, history: History, planned_epochs: int | None) -> None:
+    def __init__(self, history: History, planned_epochs: int | None, face: Face | None = None) -> None:
         """Start from what is in the log already.
 
         Args:
             history: folded so far; owned by the view from now on.
             planned_epochs: epochs the whole study will take, for the time left; ``None`` if unknown.
+            face: what is shown; :data:`LADDER` if not given.
         """
+        self.face = face or LADDER
         self._history = history
         self._planned = planned_epochs
-        self._metric = history.spec.problem.metric
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._epochs_before = history.cost().epochs
@@ -46,27 +63,13 @@ class LiveView:
 
     def __rich__(self) -> RenderableType:
         with self._lock:
-            return Group(ladder_table(self._history), self._incumbent(), self._progress())
+            return Group(self.face.page(self._history), self._progress())
 
     def line(self) -> str:
         """The same in one line."""
         with self._lock:
-            rungs = " ".join(f"{rung.epochs}:{rung.results}" for rung in self._history.rungs())
-            cost = self._history.cost()
-            best = self._history.shown(self._history.incumbents[-1].loss if self._history.incumbents else None)
-            return (
-                f"results by epochs {rungs} · best {self._metric} {best} · {cost.epochs} epochs trained"
-                f"{self._left(cost.epochs)}"
-            )
-
-    def _incumbent(self) -> Text:
-        if not self._history.incumbents:
-            return Text(" incumbent: none yet", style="dim")
-        best = self._history.incumbents[-1]
-        return Text.assemble(
-            " incumbent: ", (f"trial {best.trial}", "bold"), f" with {self._metric} ",
-            (self._history.shown(best.loss), "bold green"), f" after {best.stop} epochs",
-        )  # fmt: skip
+            epochs = self._history.cost().epochs
+            return f"{self.face.line(self._history)} · {epochs} epochs trained{self._left(epochs)}"
 
     def _progress(self) -> RenderableType:
         cost = self._history.cost()
@@ -84,6 +87,31 @@ class LiveView:
         if not self._planned or done < 3 or epochs >= self._planned:
             return ""
         return f" · about {duration((self._planned - epochs) * took / done)} left"
+
+
+def _ladder_page(history: History) -> RenderableType:
+    return Group(ladder_table(history), incumbent(history))
+
+
+def _ladder_line(history: History) -> str:
+    rungs = " ".join(f"{rung.epochs}:{rung.results}" for rung in history.rungs())
+    best = history.shown(history.incumbents[-1].loss if history.incumbents else None)
+    return f"results by epochs {rungs} · best {history.spec.problem.metric} {best}"
+
+
+LADDER = Face(_ladder_page, _ladder_line, (Asked, Told))
+"""Of studies with rungs."""
+
+
+def incumbent(history: History) -> Text:
+    """The best trial so far, in a line."""
+    if not history.incumbents:
+        return Text(" incumbent: none yet", style="dim")
+    best = history.incumbents[-1]
+    return Text.assemble(
+        " incumbent: ", (f"trial {best.trial}", "bold"), f" with {history.spec.problem.metric} ",
+        (history.shown(best.loss), "bold green"), f" after {best.stop} epochs",
+    )  # fmt: skip
 
 
 def ladder_table(history: History) -> Table:
@@ -129,7 +157,7 @@ def _printing(view: LiveView, console: Console) -> Callable[[Event], None]:
     def listen(event: Event) -> None:
         view.take(event)
         due = time.monotonic() - last[0] >= PLAIN_SECONDS
-        if due and isinstance(event, Asked | Told):
+        if due and isinstance(event, view.face.news):
             last[0] = time.monotonic()
             console.print(view.line(), soft_wrap=True, highlight=False)
 

@@ -13,7 +13,17 @@ from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.errors import StudyUnreadable, UserError
 from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
-from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, Random, StudySpec, Sweep, Tabulation
+from asha_nas.study import (
+    Asha,
+    FullTraining,
+    Objective,
+    PartialTraining,
+    Random,
+    Search,
+    StudySpec,
+    Sweep,
+    Tabulation,
+)
 from trials.recipe import RECIPES
 
 MOST_JOBS = 100_000
@@ -81,13 +91,11 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     rungs = _rungs(spec, counts)
     epochs = sum(rung.epochs for rung in rungs)
     per_file = measured_bytes or _checkpoint_bytes(spec)
-    # A trial keeps its newest checkpoint, and the one its last job began with.
-    files = sum(rung.jobs for rung in rungs[:2])
     return Plan(
         rungs=rungs, jobs=sum(counts), epochs=epochs, full_epochs=_full_epochs(spec, counts), workers=workers,
         seconds_per_epoch=seconds, seconds_source=source,
-        hours=None if seconds is None else epochs * seconds / workers / 3600,
-        disk_bytes=None if per_file is None else files * per_file,
+        hours=None if seconds is None else epochs * seconds / max(1, min(workers, sum(counts))) / 3600,
+        disk_bytes=None if per_file is None else _files(spec, rungs) * per_file,
         warnings=tuple(_warnings(spec, rungs, cut)),
     )  # fmt: skip
 
@@ -153,6 +161,15 @@ def _rungs(spec: StudySpec, counts: list[int]) -> tuple[RungPlan, ...]:
     )
 
 
+def _files(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> int:
+    """Checkpoints that are there at the end."""
+    if isinstance(spec.problem, Search):
+        every = spec.problem.recipe.keep_every
+        return sum(rung.jobs * (1 if every is None else -(-rung.stop // every)) for rung in rungs)
+    # A trial keeps its newest checkpoint, and the one its last job began with.
+    return sum(rung.jobs for rung in rungs[:2])
+
+
 def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int | None]:
     """Seconds per epoch and bytes per checkpoint: measured in the newest like study, else typical."""
     for record in reversed(store.studies()):
@@ -170,6 +187,8 @@ def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int |
             return statistics.fmean(seconds), f"measured in study {record.name!r}", size
     if isinstance(spec.problem, Objective):
         return None, "unknown: no study of this objective has run yet", None
+    if isinstance(spec.problem, Search):
+        return None, "unknown: no such search has run yet; run a short one first, such as --epochs 2", None
     if isinstance(spec.problem, Tabulation) or _training(spec) != (spec.problem.data, RECIPES[spec.problem.data]):
         return None, "unknown: no study has trained by this recipe yet; run a small one first", None
     seconds_per_epoch, source = TYPICAL_SECONDS[spec.problem.data]
@@ -181,6 +200,8 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
     problem = spec.problem
     if isinstance(problem, Tabulation):
         return problem.space, problem.data, problem.recipe, problem.together
+    if isinstance(problem, Search):
+        return problem.optimizer, problem.space, problem.data, problem.recipe, problem.table is None
     if isinstance(problem, Objective):
         return problem.objective, problem.space
     return problem.data, problem.recipe

@@ -9,9 +9,9 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas import tabulation
+from asha_nas import searching, tabulation
 from asha_nas.schedulers import ASHA, Config, RandomSearch, Sampler, Scheduler, Sweep
-from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, Random, StudySpec, Tabulation
+from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, Random, Search, StudySpec, Tabulation
 from spaces import hyperparameters
 from spaces.darts_cell import parse_genotype, sample_genotype
 from spaces.errors import InvalidValue
@@ -19,6 +19,7 @@ from trials import objective, training
 from trials.cell_training import CellTraining
 from trials.contract import Trial
 from trials.data import data_folder
+from trials.search import OneShotSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
 
     Raises:
         InvalidValue: the spec names a function or a space that is not installed.
+        UserError: its table is not there, or cannot score every cell of the space that is searched.
     """
     problem, R = spec.problem, spec.scheduler.R
     if isinstance(problem, Objective):
@@ -55,6 +57,8 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
     if isinstance(problem, Tabulation):
         tabulation.check_channels(spec)
         return Problem(_nothing, CellTraining(problem.data, problem.recipe, _data_dir()), problem.metric)
+    if isinstance(problem, Search):
+        return _search(problem)
     if isinstance(problem, PartialTraining):
         partial = training.PartialTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
         return Problem(_Architectures(problem.operations), partial, problem.metric)
@@ -71,7 +75,7 @@ def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
             max_epochs=options.max_epochs, promotion=options.promotion,
         )  # fmt: skip
     if not isinstance(options, Random):
-        return Sweep(tabulation.pieces(spec))
+        return Sweep(searching.pieces(spec) if isinstance(spec.problem, Search) else tabulation.pieces(spec))
     return RandomSearch(sampler, spec.seed, R=options.R, configs=options.configs, max_epochs=options.max_epochs)
 
 
@@ -106,6 +110,14 @@ class _Always:
 
     def __call__(self, _rng: Any) -> Config:
         return {"genotype": self.genotype}
+
+
+def _search(problem: Search) -> Problem:
+    searching.scorer(problem)  # say now, not in every worker, what it cannot score
+    trial = OneShotSearch(
+        problem.optimizer, problem.space, problem.data, problem.recipe, problem.table, problem.variant, _data_dir()
+    )
+    return Problem(_nothing, trial, problem.metric)
 
 
 def _objective(problem: Objective, function: objective.Function | None) -> Problem:

@@ -42,6 +42,8 @@ class JobRecord:
     """Size of its newest checkpoint."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What its reports said beside results, by name; of each name the latest."""
+    clock: dict[str, Any] = field(default_factory=dict)
+    """Times that its reports gave beside ``seconds``, by name; of each name the latest."""
 
     @property
     def retrained(self) -> int:
@@ -152,6 +154,7 @@ class History:
                 job.metrics[event.epoch] = event.metrics
                 job.seconds[event.epoch] = float(event.clock.get("seconds", 0.0))
                 job.notes.update(event.notes)
+                job.clock.update({name: value for name, value in event.clock.items() if name != "seconds"})
                 if event.checkpoint is not None:
                     job.checkpoint_bytes = event.checkpoint.size
             case Failed():

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from asha_nas.cli import data, doctor, run, show, space, table
+from asha_nas.cli import data, doctor, run, search, show, space, table
 from asha_nas.cli.output import err
 from asha_nas.errors import PackagesOverwritten, UserError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 
 _START, _READ, _PREPARE = "Start and go on", "Look at results", "Prepare"
 app.command("asha", rich_help_panel=_START)(run.asha)
+app.command("search", rich_help_panel=_START)(search.search)
 app.command("run", rich_help_panel=_START)(run.run)
 app.command("resume", rich_help_panel=_START)(run.resume)
 app.command("evaluate", rich_help_panel=_START)(run.evaluate)

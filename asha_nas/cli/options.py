@@ -42,5 +42,8 @@ RecipeOption = Annotated[
     typer.Option("--recipe", metavar="KEY=VALUE", help="Change a setting of the training recipe; may be repeated."),
 ]
 DrawOption = Annotated[
-    Path | None, typer.Option("--draw", metavar="FILE", help="Where to draw the best cell (.svg or .png).")
+    Path | None,
+    typer.Option(
+        "--draw", metavar="FILE", help="Where to draw the best cell, or the curves of searches (.svg or .png)."
+    ),
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from asha_nas.analysis import TrialRecord
+from asha_nas.analysis.search import found_text
 from asha_nas.cli import show
 from asha_nas.cli.options import (
     AddressOption,
@@ -26,9 +29,10 @@ from asha_nas.cli.options import (
 )
 from asha_nas.cli.output import out
 from asha_nas.cli.running import check_draw, free_name, go_on, print_end, print_end_json, settings, start
-from asha_nas.errors import UnknownName
+from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
-from asha_nas.study import PartialTraining, make_spec, read_spec
+from asha_nas.study import PartialTraining, Search, StudySpec, make_spec, read_spec
+from trials.recipe import RECIPES
 
 SPACES = {"darts-cnn": "darts-cnn"}
 """Search spaces that ``asha`` trains, with the kind of problem each is."""
@@ -159,22 +163,39 @@ def evaluate(
     """
     store = Store(store_url)
     _, spec, history = show.open_study(study, store)
-    if not isinstance(spec.problem, PartialTraining):
+    if not isinstance(spec.problem, PartialTraining | Search):
         raise typer.BadParameter(f"{study} searches no architectures", param_hint="STUDY")
-    chosen = history.best.trial if trial is None else trial
-    problem = spec.problem.model_dump(include={"data", "recipe"})
-    whole = {**problem["recipe"], "train_limit": None}  # a search may have looked at a part of the data only
+    data, found = spec.problem.data, history.trial(history.best.trial if trial is None else trial)
     values = {
         "name": name or free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,
         "problem": {
-            "kind": "evaluate", "genotype": history.trial(chosen).config["genotype"], "data": problem["data"],
-            "recipe": {**whole, **settings(recipe or [])},
+            "kind": "evaluate", "genotype": _genotype(spec, found), "data": data,
+            "recipe": {**_whole_recipe(spec.problem), **settings(recipe or [])},
         },
         "scheduler": {
             "kind": "random", "configs": seeds,
-            "R": EVALUATION_EPOCHS[spec.problem.data] if epochs is None else epochs,
+            "R": EVALUATION_EPOCHS[data] if epochs is None else epochs,
         },
         "engine": {**spec.engine.model_dump(), "workers": spec.engine.workers if workers is None else workers},
         "retries": spec.retries.model_dump(),
     }  # fmt: skip
     start(make_spec(values), store, plan=plan, draw=None, as_json=as_json)
+
+
+def _genotype(spec: StudySpec, trial: TrialRecord) -> str:
+    """The architecture that a trial is, or that it has found."""
+    if not isinstance(spec.problem, Search):
+        return str(trial.config["genotype"])
+    if spec.problem.space != "darts-cnn":
+        rule = f"{spec.name} finds cells of {spec.problem.space}, whose test error a table tells"
+        raise typer.BadParameter(f"{rule}: asha-nas best {spec.name}", param_hint="STUDY")
+    found = found_text(trial.jobs[-1])
+    if found is None:
+        raise NoResult(f"trial {trial.number} of {spec.name} has found nothing yet\nSee: asha-nas show {spec.name}")
+    return found
+
+
+def _whole_recipe(problem: PartialTraining | Search) -> dict[str, Any]:
+    """How to train from scratch, on all of the training set: a search may have looked at a part of it only."""
+    recipe = RECIPES[problem.data] if isinstance(problem, Search) else problem.recipe
+    return {**dataclasses.asdict(recipe), "threads": problem.recipe.threads, "train_limit": None}

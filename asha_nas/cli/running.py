@@ -11,15 +11,18 @@ from typing import Any
 import platformdirs
 import typer
 
+from asha_nas import searching
+from asha_nas.analysis import History
 from asha_nas.analysis import evaluation as evaluated
-from asha_nas.cli import show
+from asha_nas.cli import search_view, show
 from asha_nas.cli.output import out, print_json, size, table
 from asha_nas.errors import InvalidValue
-from asha_nas.live import LiveView, duration, shown
+from asha_nas.live import LADDER, LiveView, duration, shown
+from asha_nas.live_search import SEARCH
 from asha_nas.provenance import source_hash
 from asha_nas.store import Store
 from asha_nas.store.database import default_url
-from asha_nas.study import FullTraining, Objective, PartialTraining, StudySpec, Tabulation
+from asha_nas.study import FullTraining, Objective, PartialTraining, Search, StudySpec, Tabulation
 
 
 def start(spec: StudySpec, store: Store, *, plan: bool, draw: Path | None, as_json: bool) -> None:
@@ -35,15 +38,19 @@ def start(spec: StudySpec, store: Store, *, plan: bool, draw: Path | None, as_js
 
 
 def check_data(spec: StudySpec) -> None:
-    """Fail now, with the remedy, rather than in every worker, if the data set is not there."""
+    """Fail now, with the remedy, rather than in every worker, if the data set or the table is not there."""
+    if isinstance(spec.problem, Search):
+        searching.scorer(spec.problem)  # before PyTorch is imported, which takes a while
     if not isinstance(spec.problem, Objective):
-        from trials.data import catalogue  # noqa: PLC0415
+        from trials.data import catalogue, dataset  # noqa: PLC0415
 
         recipe = spec.problem.recipe
-        catalogue.load(
+        loaded = catalogue.load(
             spec.problem.data, valid_fraction=recipe.valid_fraction, train_limit=recipe.train_limit,
             test=isinstance(spec.problem, Tabulation),
         )  # fmt: skip
+        if isinstance(spec.problem, Search):
+            dataset.halve(loaded.train, spec.problem.recipe.search_fraction)
 
 
 def check_draw(spec: StudySpec, path: Path | None) -> None:
@@ -51,7 +58,7 @@ def check_draw(spec: StudySpec, path: Path | None) -> None:
     if path is None:
         return
     if isinstance(spec.problem, Objective | Tabulation):
-        raise InvalidValue("--draw", str(path), "only architectures can be drawn", "Leave it out.")
+        raise InvalidValue("--draw", str(path), "only architectures and searches can be drawn", "Leave it out.")
     if path.suffix.lower() not in (".svg", ".png"):
         raise InvalidValue("--draw", str(path), "must end in .svg or .png")
 
@@ -70,7 +77,8 @@ def go_on(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | No
     out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]{_command('resume', study)}[/]\n", soft_wrap=True)
     if json.loads(study.provenance)["source"] != source_hash():
         out.print("note: made by another version of asha-nas; each decision is compared with the log", style="dim")
-    with shown(LiveView(history, planned_epochs(spec) if max_hours is None else None), out) as listener:
+    face = SEARCH if isinstance(spec.problem, Search) else LADDER
+    with shown(LiveView(history, planned_epochs(spec) if max_hours is None else None, face), out) as listener:
         reason = study.run(
             [listener], max_hours=max_hours, announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim")
         )
@@ -86,6 +94,10 @@ def _described(spec: StudySpec) -> str:
     if isinstance(problem, Tabulation):
         cells = "every cell" if problem.cells is None else f"{problem.cells} cells"
         return f"a table of {cells} of {problem.space} on {problem.data}, for {', '.join(map(str, ladder))} epochs"
+    if isinstance(problem, Search):
+        seeds = f"{len(problem.seeds)} seeds" if len(problem.seeds) > 1 else f"seed {problem.seeds[0]}"
+        scored = f"cells looked up in {problem.table}" if problem.table else "no table"
+        return f"{search_view.title(problem)}, {seeds}, {', '.join(map(str, ladder))} epochs; {scored}"
     network = f"{problem.recipe.cells} cells, {problem.recipe.channels} channels"
     if isinstance(problem, FullTraining):
         return (
@@ -100,6 +112,8 @@ def print_end_json(study: Any, draw: Path | None) -> None:
     if isinstance(study.spec.problem, Tabulation):
         path = _write_table(study) if history.state == "done" else None
         print_json({"study": study.name, "state": history.state, "table": path, "cost": history.cost()})
+    elif isinstance(study.spec.problem, Search):
+        print_json(search_view.as_values(study.spec, history, draw or _drawing(study.name)))
     else:
         show.print_best_json(study.spec, history, draw)
 
@@ -132,9 +146,12 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
             show.print_cost(history)
             out.print(f"\nnext:\n  asha-nas table info {shlex.quote(file)}", soft_wrap=True)
         return
+    if isinstance(spec.problem, Search):
+        _print_end_of_search(study, spec.problem, history, draw)
+        return
     show.print_best(history)
     if isinstance(spec.problem, PartialTraining):
-        path = draw or Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
+        path = draw or _drawing(name)
         show.draw_cell(spec, history.best_trial, path)
         out.print(f"its cells are drawn in {path}", soft_wrap=True)
     show.print_cost(history)
@@ -143,6 +160,25 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         out.print(f"  {words}", soft_wrap=True)
     if isinstance(spec.problem, PartialTraining):
         out.print(f"  {_command('evaluate', study, '--seeds 3')}      # from scratch, on the test set", soft_wrap=True)
+
+
+def _print_end_of_search(study: Any, problem: Search, history: History, draw: Path | None) -> None:
+    search_view.print_found(study.spec, history, draw or _drawing(study.name))
+    show.print_cost(history)
+    out.print("\nnext:")
+    words = [_command("show", study), _command("best", study, "--draw cell.svg")]
+    if problem.table is not None:
+        name = history.best.notes["hash"]
+        words += [_command("correlate", study), f"asha-nas table lookup {shlex.quote(problem.table)} {name}"]
+    if problem.space == "darts-cnn":
+        words.append(f"{_command('evaluate', study, '--seeds 3')}      # from scratch, on the test set")
+    for line in words:
+        out.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def _drawing(name: str) -> Path:
+    """Where a study is drawn unless it is said."""
+    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
 
 
 def _write_table(study: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +12,15 @@ import typer
 
 from asha_nas.analysis import History, JobRecord, TrialRecord, evaluation
 from asha_nas.analysis import explain as explain_trial
+from asha_nas.analysis.search import found_text
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.cli.options import DrawOption, JsonOption, NameArgument, StoreOption
 from asha_nas.cli.output import out, print_json, table
 from asha_nas.errors import StudyUnreadable
 from asha_nas.live import duration, ladder_table
 from asha_nas.store import Store, StudyRecord
-from asha_nas.study import FullTraining, PartialTraining, StudySpec
+from asha_nas.study import FullTraining, PartialTraining, Search, StudySpec
+from spaces.graph import Graph
 
 
 def open_study(name: str, store: Store) -> tuple[StudyRecord, StudySpec, History]:
@@ -63,17 +66,23 @@ def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
         unknown = dict.fromkeys(("scheduler", "problem", "trials", "epochs", "best"))
         return {"name": record.name, "state": "unreadable", **unknown, "created": created}
     best = history.incumbents[-1] if history.incumbents else None
-    data = getattr(spec.problem, "data", None)
     return {
         "name": record.name,
         "state": state_of(record, history, store),
         "scheduler": spec.scheduler.kind,
-        "problem": f"{spec.problem.kind} on {data}" if data else spec.problem.kind,
+        "problem": _problem(spec),
         "trials": len(history.trials),
         "epochs": history.cost().epochs,
         "best": None if best is None else round(history.value(best.loss) or 0.0, 4),
         "created": created,
     }
+
+
+def _problem(spec: StudySpec) -> str:
+    if isinstance(spec.problem, Search):
+        return f"search by {spec.problem.optimizer} in {spec.problem.space} on {spec.problem.data}"
+    data = getattr(spec.problem, "data", None)
+    return f"{spec.problem.kind} on {data}" if data else spec.problem.kind
 
 
 def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption = False) -> None:
@@ -91,7 +100,9 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
             }
         )  # fmt: skip
         return
-    out.print(f"[bold]{name}[/]: {state_of(record, history, store)}, {len(history.trials)} trials, seed {spec.seed}\n")
+    seeds = spec.problem.seeds if isinstance(spec.problem, Search) else (spec.seed,)
+    words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    out.print(f"[bold]{name}[/]: {state_of(record, history, store)}, {len(history.trials)} trials, {words}\n")
     out.print(ladder_table(history))
     out.print()
     if history.incumbents:
@@ -136,20 +147,30 @@ def _leaders(history: History) -> Any:
     for job in ended:
         first.setdefault(job.trial, job)
     rows = [
-        [job.trial, job.stop, history.shown(job.loss), _short(history.trial(job.trial))]
+        [job.trial, job.stop, history.shown(job.loss), _short(history.spec, history.trial(job.trial))]
         for job in list(first.values())[:5]
     ]
     metric = history.spec.problem.metric
     named = "architecture" if history.best_trial.identity else "configuration"
+    if isinstance(history.spec.problem, Search):
+        named = "seed and cell"
     return table(["trial", "epochs", metric, named], rows, right=("trial", "epochs", metric))
 
 
-def _short(trial: TrialRecord) -> str:
+def _short(spec: StudySpec, trial: TrialRecord) -> str:
+    if isinstance(spec.problem, Search):
+        job = trial.jobs[-1]
+        return f"{trial.config.get('seed', '·')}  {job.notes.get('hash', found_text(job))}"
     return trial.identity or json.dumps(dict(trial.config))
 
 
-def _config_text(trial: TrialRecord) -> str:
+def _config_text(spec: StudySpec, trial: TrialRecord) -> str:
     config = dict(trial.config)
+    if isinstance(spec.problem, Search):
+        job = trial.jobs[-1]
+        found = " ".join(text for text in (job.notes.get("hash"), found_text(job)) if text)
+        settings = ", ".join(f"{key} {value}" for key, value in config.items())
+        return f"{settings}: {found or 'nothing found yet'}"
     if isinstance(cells := config.get("cells"), list):
         return f"{len(cells)} cells, repeat {config.get('repeat', 0)}, such as {cells[0]}"
     return str(config["genotype"]) if set(config) == {"genotype"} else json.dumps(config)
@@ -206,6 +227,7 @@ def print_best_json(spec: StudySpec, history: History, draw: Path | None) -> Non
             "study": spec.name, "state": history.state, "trial": trial.number, "epochs": job.stop,
             "config": dict(trial.config), "identity": trial.identity, spec.problem.metric: history.value(job.loss),
             "metrics": job.metrics.get(job.stop, {}),
+            **({"cell": found_text(job), "hash": job.notes.get("hash")} if isinstance(spec.problem, Search) else {}),
             "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
             "drawing": None if draw is None else str(draw),
         }
@@ -220,7 +242,7 @@ def print_best(history: History) -> None:
     others = {k: v for k, v in job.metrics.get(job.stop, {}).items() if k != metric}
     if others:
         out.print("      " + ", ".join(f"{key} {_number(value)}" for key, value in others.items()), style="dim")
-    out.print(_config_text(history.trial(job.trial)), soft_wrap=True, markup=False)
+    out.print(_config_text(history.spec, history.trial(job.trial)), soft_wrap=True, markup=False)
 
 
 def _number(value: float) -> str:
@@ -228,14 +250,23 @@ def _number(value: float) -> str:
 
 
 def draw_cell(spec: StudySpec, trial: TrialRecord, path: Path) -> None:
-    """Draw the architecture of a trial."""
-    if not isinstance(spec.problem, PartialTraining | FullTraining):
+    """Draw the architecture of a trial, or the one that it found."""
+    if not isinstance(spec.problem, PartialTraining | FullTraining | Search):
         raise typer.BadParameter("only architectures can be drawn", param_hint="--draw")
-    from spaces.darts_cell import parse_genotype  # noqa: PLC0415
     from spaces.drawing import draw  # noqa: PLC0415 - matplotlib takes a while to import
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw(parse_genotype(trial.config["genotype"]).graphs(), path, title=f"{spec.name}: trial {trial.number}")
+    draw(_graphs(trial), path, title=f"{spec.name}: trial {trial.number}")
+
+
+def _graphs(trial: TrialRecord) -> Sequence[Graph]:
+    from spaces.darts_cell import parse_genotype  # noqa: PLC0415
+    from spaces.nasbench101 import parse_cell  # noqa: PLC0415
+
+    if "genotype" in trial.config:
+        return parse_genotype(trial.config["genotype"]).graphs()
+    found = trial.jobs[-1].notes
+    return (parse_cell(found["cell"]).graph(),) if "cell" in found else parse_genotype(found["genotype"]).graphs()
 
 
 def explain(
@@ -251,7 +282,7 @@ def explain(
         print_json({"study": name, "trial": trial, "rungs": visits})
         return
     out.print(f"[bold]trial {trial}[/] of {name}")
-    out.print(_config_text(history.trial(trial)), soft_wrap=True, markup=False, style="dim")
+    out.print(_config_text(spec, history.trial(trial)), soft_wrap=True, markup=False, style="dim")
     for visit in visits:
         value = "" if visit.loss is None else f" {spec.problem.metric} {history.shown(visit.loss)}:"
         out.print(f"rung {visit.rung} ({visit.epochs} epochs):{value} {visit.verdict}", soft_wrap=True, markup=False)

@@ -6,9 +6,10 @@ A TOML file, the command line and Python all make the same :class:`StudySpec`.
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.reading import make_spec, read_spec
 from asha_nas.study.scheduling import Asha, Random, Sweep
+from asha_nas.study.search import Search
 from asha_nas.study.spec import Retries, StudySpec, Workers
 
 __all__ = [
-    "Asha", "FullTraining", "Objective", "PartialTraining", "Random", "Retries", "StudySpec", "Sweep", "Tabulation",
-    "Workers", "make_spec", "read_spec",
+    "Asha", "FullTraining", "Objective", "PartialTraining", "Random", "Retries", "Search", "StudySpec", "Sweep",
+    "Tabulation", "Workers", "make_spec", "read_spec",
 ]  # fmt: skip

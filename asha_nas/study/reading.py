@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from asha_nas.errors import SpecError, UserError
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.scheduling import Asha, Random, Sweep
+from asha_nas.study.search import Search
 from asha_nas.study.spec import Retries, StudySpec, Workers
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -70,7 +71,7 @@ def _in_words(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
 
 _BY_KIND: dict[str, type[BaseModel]] = {
     "darts-cnn": PartialTraining, "evaluate": FullTraining, "objective": Objective, "tabulate": Tabulation,
-    "asha": Asha, "random": Random, "sweep": Sweep,
+    "search": Search, "asha": Asha, "random": Random, "sweep": Sweep,
 }  # fmt: skip
 
 

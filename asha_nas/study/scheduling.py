@@ -66,13 +66,15 @@ class Random(_Bounds):
 
 
 class Sweep(Part):
-    """Every cell, at every budget, as often as there are repeats; nothing is left out."""
+    """Every cell of a table, or one search, at every budget as often as there are repeats; nothing is left out."""
 
     kind: Literal["sweep"] = "sweep"
     budgets: tuple[int, ...] = (1, 2, 4)
-    """Epochs of the trainings of a cell, ascending; each is a training of its own."""
+    """Epochs, ascending; each is a training, or a search, of its own from scratch. For a search by default those of
+    its data set (:data:`trials.search_recipe.EPOCHS`)."""
     repeats: int = Field(default=3, ge=1)
-    """Trainings of each cell at each budget, with different seeds."""
+    """Trainings of each cell at each budget, with different seeds; for a search the number of its seeds, which is
+    filled in."""
     max_hours: float | None = Field(default=None, gt=0)
     """Hours a study may run, over all its sessions; jobs in flight at that time are finished."""
 

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from asha_nas.study.part import Part
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.scheduling import Asha, Random, Sweep
+from asha_nas.study.search import Search, sweep_of_searches
 
 
 class Workers(Part):
@@ -63,7 +64,7 @@ class StudySpec(Part):
     """Names the study in its store: letters, digits, ``.``, ``_``, ``-``."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything random in the study follows from it."""
-    problem: Annotated[PartialTraining | FullTraining | Objective | Tabulation, Field(discriminator="kind")]
+    problem: Annotated[PartialTraining | FullTraining | Objective | Tabulation | Search, Field(discriminator="kind")]
     scheduler: Annotated[Asha | Random | Sweep, Field(discriminator="kind")]
     engine: Workers = Workers()
     retries: Retries = Retries()
@@ -87,21 +88,35 @@ class StudySpec(Part):
             problem = {"kind": "darts-cnn", **problem}
             recipe, cpus = problem.get("recipe", {}), _get(engine, "cpus_per_trial", 1.0)
             if (
-                problem["kind"] in ("darts-cnn", "evaluate", "tabulate")
+                problem["kind"] in ("darts-cnn", "evaluate", "tabulate", "search")
                 and isinstance(recipe, Mapping)
                 and _counts(cpus)
             ):
                 problem["recipe"] = {"threads": max(1, int(cpus)), **recipe}
         if isinstance(scheduler, Mapping):
-            scheduler = {"kind": "sweep" if _get(problem, "kind", "") == "tabulate" else "asha", **scheduler}
+            scheduler = {**_default_scheduler(problem, scheduler), **scheduler}
         return {**values, "problem": problem, "scheduler": scheduler}
 
     @model_validator(mode="after")
     def _fitting(self) -> StudySpec:
-        if isinstance(self.problem, Tabulation) != isinstance(self.scheduler, Sweep):
+        if isinstance(self.problem, Tabulation | Search) != isinstance(self.scheduler, Sweep):
             rule = f"scheduler.kind = {self.scheduler.kind!r} does not fit problem.kind = {self.problem.kind!r}"
-            raise ValueError(f"{rule}: a table is built by a sweep, and a sweep builds tables")
+            raise ValueError(f"{rule}: sweeps build tables and run searches, and nothing else does")
+        if isinstance(self.problem, Search) and isinstance(self.scheduler, Sweep):
+            repeats, seeds = self.scheduler.repeats, len(self.problem.seeds)
+            if repeats != seeds:
+                rule = f"a search is run once for each of problem.seeds, which are {seeds}; leave it out"
+                raise ValueError(f"scheduler.repeats = {repeats}: {rule}")
         return self
+
+
+def _default_scheduler(problem: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    kind = _get(problem, "kind", "")
+    if kind != "search":
+        return {"kind": "sweep" if kind == "tabulate" else "asha"}
+    if given.get("kind", "sweep") != "sweep":
+        return {}  # it does not fit, which is told later
+    return {"kind": "sweep", **sweep_of_searches(_get(problem, "data", "digits"), _get(problem, "seeds", (0,)))}
 
 
 def _get(part: Any, name: str, default: Any) -> Any:

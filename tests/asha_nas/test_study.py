@@ -9,6 +9,7 @@ from asha_nas.schedulers import LADDERS
 from asha_nas.study import StudySpec, make_spec, read_spec
 from spaces.darts_cell import PUBLISHED
 from trials.recipe import RECIPES, Recipe
+from trials.search_recipe import EPOCHS, OPTIMIZERS, GdasRecipe, search_recipe
 
 SMALL = {"name": "small", "scheduler": {"configs": 3}}
 OBJECTIVE = {"kind": "objective", "objective": "mine:function", "space": {"lr": {"range": [0.1, 1.0]}}}
@@ -74,6 +75,12 @@ def test_ladders():
         {"scheduler": {"r": 2, "R": 50, "eta": 3, "rungs": "released", "promotion": "eager", "max_epochs": 99}},
         {"engine": {"kind": "inline", "workers": 2, "gpus_per_trial": 0.5}, "retries": {"crashed": 0}},
         {"seed": 2**31 - 1, "checkpoints": "s3://bucket/η"},
+        *({"problem": {"kind": "search", "optimizer": name}, "scheduler": {}} for name in OPTIMIZERS),
+        {"problem": {"kind": "search", "optimizer": "random-ws", "space": "darts-cnn"}, "scheduler": {}},
+        {
+            "problem": {"kind": "search", "data": "cifar10", "space": "s3", "seeds": [0, 7], "variant": "released"},
+            "scheduler": {"budgets": [25, 50], "max_hours": 2.0},
+        },
     ],
 )
 def test_a_spec_comes_back_from_json(changes):
@@ -152,6 +159,125 @@ def test_a_study_needs_a_name():
 def test_several_complaints_are_told_together():
     text = complaint(sed=1, name="my study", engine={"workers": 0})
     assert len(text.splitlines()) == 3
+
+
+# --- searches ------------------------------------------------------------------------------------------
+
+
+def search(scheduler=None, **problem):
+    return make_spec({"name": "found", "problem": {"kind": "search", **problem}, "scheduler": scheduler or {}})
+
+
+def test_a_search_is_one_seed_of_gdas_on_digits_unless_it_says_otherwise():
+    made = search()
+    problem, sweep = made.problem, made.scheduler
+    assert (problem.optimizer, problem.space, problem.data, problem.table) == ("gdas", "s1", "digits", "s1-digits")
+    assert (problem.seeds, problem.variant, problem.metric) == ((0,), "corrected", "valid_error")
+    assert (sweep.kind, sweep.budgets, sweep.repeats) == ("sweep", (EPOCHS["digits"],), 1)
+    assert problem.recipe == search_recipe("gdas", "digits", "s1")
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("data", EPOCHS)
+def test_a_search_is_completed_by_its_optimizer_and_data(optimizer, data):
+    problem = search(optimizer=optimizer, data=data, recipe={"channels": 12}).problem
+    assert problem.recipe == search_recipe(optimizer, data, "s1", {"channels": 12})
+    assert type(problem.recipe) is OPTIMIZERS[optimizer]
+    whole = search_recipe(optimizer, data, "s1", {"batch_size": 20})
+    assert search(optimizer=optimizer, data=data, recipe=whole).problem.recipe == whole
+
+
+def test_the_recipe_of_the_released_variant_is_the_authors():
+    for optimizer in OPTIMIZERS:
+        made = search(optimizer=optimizer, data="cifar10", variant="released").problem.recipe
+        assert made == search_recipe(optimizer, "cifar10", "s1", variant="released")
+        assert made != search_recipe(optimizer, "cifar10", "s1")
+
+
+@pytest.mark.parametrize(
+    ("problem", "table"),
+    [
+        ({}, "s1-digits"),
+        ({"space": "s2"}, "s2-digits"),
+        ({"data": "cifar10"}, "nasbench101"),
+        ({"data": "cifar10", "space": "s3"}, "nasbench101"),
+        ({"optimizer": "random-ws", "space": "darts-cnn"}, None),
+        ({"optimizer": "random-ws", "space": "darts-cnn", "data": "cifar10"}, None),
+        ({"table": "mine"}, "mine"),
+    ],
+)
+def test_the_table_of_a_search(problem, table):
+    made = search(**problem)
+    assert made.problem.table == table
+    assert made.problem.metric == ("valid_error" if table else "one_shot_valid_error")
+    assert StudySpec.model_validate_json(made.model_dump_json()).problem.table == table
+
+
+def test_the_file_of_a_table_is_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert search(table="mine.nastable").problem.table == str(tmp_path / "mine.nastable")
+
+
+def test_a_search_is_repeated_once_for_each_seed():
+    made = search(seeds=[3, 1, 4], scheduler={"budgets": [2, 5]})
+    assert (made.problem.seeds, made.scheduler.repeats, made.scheduler.ladder) == ((3, 1, 4), 3, (2, 5))
+    assert search(seeds=range(6)).scheduler.repeats == 6
+    assert search(seeds=[3, 1], scheduler={"repeats": 2}).scheduler.repeats == 2
+
+
+def test_a_search_has_as_many_threads_as_processors():
+    values = {"name": "x", "problem": {"kind": "search"}, "engine": {"cpus_per_trial": 3}}
+    assert make_spec(values).problem.recipe.threads == 3
+
+
+def test_a_study_of_tables_stored_before_there_were_searches_is_read():
+    stored = """{"version":1,"name":"t","seed":0,"problem":{"kind":"tabulate","space":"s1","cells":3},
+        "scheduler":{"kind":"sweep","budgets":[1,2],"repeats":2,"max_hours":null}}"""
+    made = StudySpec.model_validate_json(stored)
+    assert (made.scheduler.budgets, made.scheduler.repeats) == ((1, 2), 2)
+
+
+@pytest.mark.parametrize(
+    ("problem", "scheduler", "parts"),
+    [
+        ({"optimizer": "gads"}, {}, ["unknown optimizer 'gads'", "Did you mean 'gdas'?"]),
+        ({"optimizer": ["gdas"]}, {}, ["problem.optimizer", "valid string"]),
+        ({"space": "s4"}, {}, ["unknown space 's4'"]),
+        ({"data": "mnist"}, {}, ["unknown data set 'mnist'"]),
+        ({"variant": "release"}, {}, ["unknown variant 'release'", "Did you mean 'released'?"]),
+        ({"recipe": {"samples": 3}}, {}, ["'gdas'", "samples", "enas, random-ws"]),
+        ({"recipe": {"chanels": 3}}, {}, ["'chanels'", "Did you mean 'channels'?"]),
+        ({"recipe": {"channels": "8"}}, {}, ["channels = '8'", "whole number"]),
+        ({"recipe": 3}, {}, ["problem.recipe = 3"]),
+        ({"recipe": GdasRecipe(), "optimizer": "enas"}, {}, ["'enas'", "arch_weight_decay"]),
+        ({"space": "darts-cnn"}, {}, ["'gdas'", "random-ws"]),
+        (
+            {"space": "darts-cnn", "optimizer": "random-ws", "table": "s1-digits"}, {},
+            ["table = 's1-digits'", "no tables of darts-cnn"],
+        ),
+        ({"table": None, "space": "s2"}, {}, ["table = None", "cells of s2 are looked up in one", "'s2-digits'"]),
+        ({"seeds": []}, {}, ["problem.seeds = []", "one or more different numbers"]),
+        ({"seeds": [1, 1]}, {}, ["problem.seeds = [1, 1]", "different"]),
+        ({"seeds": "0..5"}, {}, ["problem.seeds = '0..5'"]),
+        ({"seeds": [-1]}, {}, ["problem.seeds = [-1]"]),
+        ({"sed": 1}, {}, ["unknown key 'problem.sed' (did you mean 'seeds'?)"]),
+        ({}, {"repeats": 3}, ["scheduler.repeats = 3", "problem.seeds, which are 1", "leave it out"]),
+        ({"seeds": [0, 1]}, {"repeats": 1}, ["scheduler.repeats = 1", "problem.seeds, which are 2"]),
+        ({}, {"kind": "random", "configs": 3}, ["'random' does not fit problem.kind = 'search'"]),
+        ({}, {"budgets": [5, 3]}, ["scheduler.budgets", "ascending"]),
+    ],
+)  # fmt: skip
+def test_what_makes_no_search(problem, scheduler, parts):
+    with pytest.raises(UserError) as caught:
+        search(scheduler, **problem)
+    text = str(caught.value)
+    assert all(part in text for part in parts), text
+    assert "pydantic" not in text
+    assert len(text.splitlines()) <= 2
+
+
+def test_a_sweep_does_not_run_what_is_neither_table_nor_search():
+    assert "sweeps build tables and run searches" in complaint(scheduler={"kind": "sweep"})
 
 
 # --- files ---------------------------------------------------------------------------------------------

@@ -70,6 +70,11 @@ class OneShotSearch:
     data_dir: str | None = None
     """Folder of data sets and tables; None for the default, see :func:`trials.data.data_folder`."""
 
+    def __post_init__(self) -> None:
+        if (self.table is None) != (self.space == "darts-cnn"):
+            rule = "there is none of the DARTS space" if self.table else f"must name one that holds space {self.space}"
+            raise InvalidValue("table", self.table, rule)
+
     def __call__(self, task: Task) -> Iterator[Report]:
         """Search."""
         if task.start != 0:

@@ -98,7 +98,8 @@ class Search:
 
 def search(optimizer, space, seed, **changes):
     """A search of two epochs in a super-net of 4 channels."""
-    recipe = search_recipe(optimizer, "digits", space, {**TINY, **CELLS.get(space, TWO_STAGES), **FEW.get(optimizer, {}), **changes})
+    given = {**TINY, **CELLS.get(space, TWO_STAGES), **FEW.get(optimizer, {}), **changes}
+    recipe = search_recipe(optimizer, "digits", space, given)
     data = tiny_data()
     feed = Feed(data, recipe, seed, CPU)
     network = build_supernet(space, recipe, data, "corrected", seed).to(memory_format=torch.channels_last)

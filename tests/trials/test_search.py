@@ -149,6 +149,13 @@ def test_it_must_start_at_the_beginning(tmp_path):
         run(trial(), dataclasses.replace(task(tmp_path), start=1))
 
 
+def test_a_table_is_needed_where_there_are_tables():
+    with pytest.raises(InvalidValue, match="s1"):
+        trial(table=None)
+    with pytest.raises(InvalidValue, match="DARTS"):
+        trial("random-ws", "darts-cnn", "s1-digits")
+
+
 def test_schedules_span_the_budget(tmp_path):
     one = trial(keep_every=1)
     short, long = (final_state(one, task(tmp_path / str(stop), stop)) for stop in (1, 2))
@@ -225,12 +232,13 @@ def test_each_of_the_nine_changes_the_training_it_claims_to_change(name, optimiz
         for states in (plain, changed)
     ]
     weights = [states[1]["shared"]["network"]["cells.0.projections.weight"] for states in (plain, changed)]
-    assert not torch.equal(*weights)
     if name in OF_ARCHITECTURE or name == "batch_size":
         assert not torch.equal(*alphas)
     elif optimizer != "darts-2nd":
         # One step an epoch: the architecture's first comes before the weights', which is what was changed.
         assert torch.equal(*alphas)
+    if name not in OF_ARCHITECTURE or optimizer != "gdas":  # whose path is another only if another sample is highest
+        assert not torch.equal(*weights)
 
 
 def test_every_value_of_the_nine_is_one_that_a_search_takes(tmp_path):

@@ -67,11 +67,12 @@ class Feed:
         return self._augmented(self.search, self._waiting.pop(), "search augmentation", 0.0)
 
     def whole(self, part: Part, least: int = 1) -> Iterator[Batch]:
-        """A part from first to last, as it is, in ``least`` batches or more."""
-        size = max(1, min(EVALUATION_BATCH, len(part) // least))
-        for first in range(0, len(part), size):
-            rows = slice(first, first + size)
-            yield self._prepared(part.images[rows], part.labels[rows])
+        """A part from first to last, as it is, in ``least`` batches or more of nearly the same size."""
+        count = max(least, -(-len(part) // EVALUATION_BATCH))
+        batches = zip(torch.tensor_split(part.images, count), torch.tensor_split(part.labels, count), strict=True)
+        for images, labels in batches:
+            if len(labels):
+                yield self._prepared(images, labels)
 
     def some(self, part: Part, batches: int) -> Batch:
         """The first ``batches`` mini-batches of a part, as they are; at most all of it."""

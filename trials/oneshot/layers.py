@@ -59,7 +59,7 @@ class ConvNormRelu(nn.Module):
             x: (batch, channels_in, height, width).
             statistics: of batch normalisation.
             chosen: numbers of the maps to compute, ascending; None for all.
-            weights: factors >= 0 of the computed maps, None for one. As ``w · relu(y) = relu(w · y)`` they cost
+            weights: factors > 0 of the computed maps, None for one. As ``w · relu(y) = relu(w · y)`` they cost
                 nothing: they go into the scale and the shift of the normalisation.
 
         Returns:

@@ -24,7 +24,7 @@ class Terms:
     chosen: tuple[int, ...]
     """Which candidates take part, ascending."""
     weights: tuple[Tensor, ...] | None = None
-    """A weight for each of them, >= 0, without dimensions; None for ones."""
+    """A weight for each of them, > 0, without dimensions; None for ones."""
 
     @classmethod
     def all_of(cls, weights: Tensor) -> Self:

@@ -38,6 +38,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/hashing.py
 	$(BIN)/python benchmarks/table.py
 	$(BIN)/python benchmarks/side_by_side.py
+	$(BIN)/python benchmarks/search_steps.py
 
 # make clean  remove the environment and what tools left
 clean:

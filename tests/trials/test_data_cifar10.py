@@ -11,10 +11,11 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 from spaces.errors import InvalidValue, UnknownName, UserError
 from trials import data
-from trials.data import DataDamaged, DataMissing, DataNotFetched, archives, cifar10
+from trials.data import DataDamaged, DataMissing, DataNotFetched, archives, cifar10, dataset
 
 RNG = np.random.default_rng(0)
 PLANES = {f"data_batch_{n}": RNG.integers(0, 256, (20, 3072), dtype=np.uint8) for n in range(1, 6)}
@@ -286,3 +287,31 @@ def test_get_failures(folder, server):
 def test_get_from_nowhere(folder):
     with pytest.raises(DataNotFetched, match="refused"):
         data.get("cifar10", str(folder), url="http://127.0.0.1:9/a.tar.gz")
+
+
+def test_of_an_archive_the_fifth_batch_validates(binary, folder):
+    data.add("cifar10", str(binary), str(folder), check=False)
+    data.add("cifar10", str(folder / "cifar10"), str(folder / "copy"))
+    for place in (folder, folder / "copy"):
+        source = cifar10.read(place, test=False)
+        assert source.published_valid == 20
+    made = dataset.split(source, 0.2, None)
+    assert torch.equal(made.valid.images.permute(0, 2, 3, 1), torch.from_numpy(_expected(["data_batch_5"])))
+    assert len(made.train) == 80
+    limited = dataset.split(source, 0.2, 50)
+    fifth = {image.tobytes() for image in _expected(["data_batch_5"])}
+    assert {image.permute(1, 2, 0).numpy().tobytes() for image in limited.valid.images} <= fifth
+    assert not {image.permute(1, 2, 0).numpy().tobytes() for image in limited.train.images} & fifth
+    assert len(dataset.split(source, 0.3, None).valid) == 30  # another share is stratified
+
+
+def test_of_images_in_another_order_a_stratified_part_validates(binary, folder, tmp_path):
+    data.add("cifar10", str(binary), str(folder), check=False)
+    source = cifar10.read(folder, test=True)
+    arrays = {
+        "train_images": source.images, "train_labels": source.labels,
+        "test_images": source.test_images, "test_labels": source.test_labels,
+    }  # fmt: skip
+    np.savez(tmp_path / "all.npz", **arrays)
+    data.add("cifar10", str(tmp_path / "all.npz"), str(folder))
+    assert cifar10.read(folder, test=False).published_valid == 0

@@ -1,9 +1,10 @@
 """``cifar10``: 60,000 32×32 colour images in 10 classes (Krizhevsky, 2009), from the data folder.
 
 Its prepared form is the folder ``cifar10`` with ``train*.npz`` (one or more, joined in the order of their
-names) and ``test.npz``, each with ``images`` uint8 (N, 32, 32, 3) and ``labels`` uint8 (N,). :func:`add`
-makes it from what a user has, :func:`get` fetches the official archive and adds it. The folder appears whole
-or not at all.
+names) and ``test.npz``, each with ``images`` uint8 (N, 32, 32, 3) and ``labels`` uint8 (N,). Where ``train.npz``
+also has ``official_order``, images are in the archives' order, so that the fifth batch, which NAS-Bench-101's
+networks were validated on, can be told from the others. :func:`add` makes the form from what a user has, :func:`get`
+fetches the official archive and adds it. The folder appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +27,10 @@ from trials.data.dataset import Images, Labels, Source
 from trials.data.errors import DataDamaged, DataMissing, DataNotFetched
 
 NAME = "cifar10"
+OFFICIAL = "official_order"
 CLASSES = 10
+BATCHES = 5
+"""Of the training set in the official archives; the last one is what NAS-Bench-101 validates on."""
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 _BLOCK = 1 << 20
 
@@ -48,10 +53,15 @@ def read(folder: Path, test: bool) -> Source:
     train_files, test_file = files(folder)
     if not train_files or not test_file.is_file():
         raise DataMissing(NAME, folder)
-    train = _join(_read_npz(path, "images", "labels") for path in train_files)
-    if not test:
-        return Source(NAME, CLASSES, *train)
-    return Source(NAME, CLASSES, *train, *_read_npz(test_file, "images", "labels"))
+    images, labels = _join(_read_npz(path, "images", "labels") for path in train_files)
+    test_images, test_labels = _read_npz(test_file, "images", "labels") if test else (None, None)
+    published = len(labels) // BATCHES if _in_official_order(train_files) else 0
+    return Source(NAME, CLASSES, images, labels, test_images, test_labels, published)
+
+
+def _in_official_order(train_files: list[Path]) -> bool:
+    with np.load(train_files[0], allow_pickle=False) as arrays:
+        return len(train_files) == 1 and OFFICIAL in arrays
 
 
 def _join(batches: Iterable[Batch]) -> Batch:
@@ -97,7 +107,7 @@ def add(path: Path, folder: Path, check: bool = True) -> Path:
         DataDamaged: What is there cannot be read, or fails its check. The data folder is as before.
     """
     if path.is_dir():
-        return _install(*_read_folder(path), folder)
+        return _install(*_read_folder(path), folder, official=_in_official_order(sorted(path.glob("train*.npz"))))
     if not path.is_file():
         raise InvalidValue("path", str(path), "no such file or folder", "Give the archive that you have.")
     if path.suffix == ".npz":
@@ -108,7 +118,7 @@ def add(path: Path, folder: Path, check: bool = True) -> Path:
 
 def add_archive(path: Path, folder: Path, check: bool = True) -> Path:
     """Like :func:`add`, for an official archive."""
-    return _install(*read_archive(path, check), folder)
+    return _install(*read_archive(path, check), folder, official=True)
 
 
 def _read_folder(path: Path) -> tuple[Batch, Batch]:
@@ -119,7 +129,7 @@ def _read_folder(path: Path) -> tuple[Batch, Batch]:
     return train, _read_npz(test_file, "images", "labels")
 
 
-def _install(train: Batch, test: Batch, folder: Path) -> Path:
+def _install(train: Batch, test: Batch, folder: Path, *, official: bool = False) -> Path:
     """Write the prepared form beside its place, then put it there with one rename."""
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder))
@@ -128,7 +138,10 @@ def _install(train: Batch, test: Batch, folder: Path) -> Path:
         new.mkdir()
         for name, (images, labels) in (("train", train), ("test", test)):
             _check(new / f"{name}.npz", images, labels)
-            np.savez(new / f"{name}.npz", images=images, labels=labels.astype(np.uint8))
+            arrays: dict[str, Any] = {"images": images, "labels": labels.astype(np.uint8)}
+            if official and name == "train":
+                arrays[OFFICIAL] = np.array(True)
+            np.savez(new / f"{name}.npz", **arrays)
         target = folder / NAME
         if target.exists():
             target.rename(workshop / "old")

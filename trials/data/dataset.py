@@ -80,12 +80,15 @@ class Source:
     labels: Labels
     test_images: Images | None = None
     test_labels: Labels | None = None
+    published_valid: int = 0
+    """The last so many training images are those that published benchmarks validate on; 0 where that is not known."""
 
 
 def split(source: Source, valid_fraction: float, train_limit: int | None) -> Dataset:
     """Cut the training set of ``source`` into what is learnt from and what is validated on.
 
-    The cut is stratified (each class gives the same fraction, to the nearest image) and depends on nothing
+    Where it is known which images published benchmarks validate on, and they are that fraction, they are taken.
+    Otherwise the cut is stratified: each class gives the same fraction, to the nearest image. It depends on nothing
     but its arguments and :data:`SPLIT_SEED`.
 
     Args:
@@ -106,8 +109,11 @@ def split(source: Source, valid_fraction: float, train_limit: int | None) -> Dat
     used = np.arange(len(source.labels))
     if train_limit is not None and train_limit < len(used):
         used, _ = stratify(source.labels, 1.0 - train_limit / len(used), SPLIT_SEED + 1)
-    train, valid = stratify(source.labels[used], valid_fraction, SPLIT_SEED)
-    train, valid = used[train], used[valid]
+    if source.published_valid and round(valid_fraction * len(source.labels)) == source.published_valid:
+        first = len(source.labels) - source.published_valid
+        train, valid = used[used < first], used[used >= first]
+    else:
+        train, valid = (used[part] for part in stratify(source.labels[used], valid_fraction, SPLIT_SEED))
     if len(np.unique(source.labels[train])) < source.classes:
         raise InvalidValue(
             "train_limit" if train_limit else "valid_fraction",

@@ -55,6 +55,11 @@ class _Running:
     failures: dict[str, int] = field(default_factory=dict)  # by kind
 
 
+def trial_folder(study_folder: str, trial: int) -> str:
+    """Where a trial keeps its checkpoints."""
+    return f"{study_folder}/trial-{trial:05d}"
+
+
 class Driver:
     """Runs one study: the source an engine takes jobs from.
 
@@ -201,7 +206,7 @@ class Driver:
         job = running.job
         task = Task(
             trial=job.trial, config=job.config, start=job.start, stop=job.stop,
-            seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=f"{self._folder}/trial-{job.trial:05d}",
+            seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=trial_folder(self._folder, job.trial),
             checkpoints=tuple(self._checkpoints.get(job.trial, ())),
         )  # fmt: skip
         return Assignment(job, running.attempt, task)

@@ -22,7 +22,7 @@ HOMES = {  # library: places (module prefixes) that may import it
     "ray": ("asha_nas.engines.ray_tune", "cluster"),
     "sqlalchemy": ("asha_nas.store",),
     "alembic": ("asha_nas.store",),
-    "matplotlib": ("spaces.drawing", "asha_nas.analysis.curves"),
+    "matplotlib": ("spaces.drawing", "asha_nas.analysis.curves", "asha_nas.analysis.correlation_plot"),
     "hpbandster": ("asha_nas.schedulers.hpbandster", "asha_nas.samplers.hpbandster"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asha_nas.schedulers import Piece
 from asha_nas.study import Search, StudySpec, Sweep
+from asha_nas.study.search import default_table
 from spaces.errors import UnknownName, UserError
 from trials import tables
 from trials.folders import data_folder
@@ -39,6 +40,8 @@ def scorer(problem: Search) -> Scorer | None:
     try:
         tables.find(problem.table, folder)
     except UnknownName as error:
+        if problem.table != default_table(problem.space, problem.data):
+            raise
         make = "table convert" if problem.data == "cifar10" else f"table build --space {problem.space}"
         first, hint = str(error).splitlines()
         raise UserError(f"{first}; make it: asha-nas {make}\n{hint}") from None

@@ -157,12 +157,16 @@ class Saver:
         Raises:
             CheckpointNotWritten: the folder cannot be written.
         """
-        name = f"epoch-{learner.epoch:05d}{checkpoints.SUFFIX}"
+        name = _name(learner.epoch)
         saved = checkpoints.save(self._task.folder, name, learner.epoch, learner.state())
-        if self.keeps(learner.epoch):
-            self._base.add(name)
-        else:
-            self._own = [*self._own[-1:], name]
-        checkpoints.prune(self._task.folder, {*self._base, *self._own})
+        self._own = [*self._own[-1:], name]
+        every = self._keep_every or learner.epoch + 1
+        # By their names, as a task knows only the newest checkpoints of earlier sessions.
+        kept = {_name(epoch) for epoch in range(every, learner.epoch + 1, every)}
+        checkpoints.prune(self._task.folder, {*self._base, *self._own, *kept})
         self._last = time.monotonic()
         return saved
+
+
+def _name(epoch: int) -> str:
+    return f"epoch-{epoch:05d}{checkpoints.SUFFIX}"

@@ -5,7 +5,7 @@ Reads from top to bottom: the trial, its course, one epoch, and what is saved.
 A super-net is trained for ``task.stop`` search epochs, which all schedules span: each budget is a search from
 scratch. After every epoch the architecture that the search would end with is looked up, so that a search is a curve
 of regret (Zela, Siems & Hutter, 2020, arXiv:2001.10422, section 3). What a search sees is the training set without
-the part that the table's networks were validated on, cut in two: images for the weights, and images for the
+a part that is kept for validating the table's networks, cut in two: images for the weights, and images for the
 architecture. The table's figures enter no decision of a search, nor does the test set.
 """
 
@@ -30,7 +30,7 @@ from trials.oneshot.feed import Feed
 from trials.oneshot.optimizers import build_optimizer, build_supernet
 from trials.oneshot.shared import SharedWeights, means
 from trials.scoring import Scorer
-from trials.search_recipe import NOT_FORWARDED, SearchRecipe, Variant, search_recipe
+from trials.search_recipe import NOT_FORWARDED, BilevelRecipe, SearchRecipe, Variant, search_recipe
 
 LEAST_PATHS = 8
 """Batches that the super-net is measured in, at least: where paths are drawn, it is measured by so many of them."""
@@ -110,7 +110,8 @@ class _Learner:
 
     def __init__(self, trial: OneShotSearch, recipe: SearchRecipe, task: Task) -> None:
         self.epoch, self.epochs = 0, task.stop
-        self._late = trial.variant == "corrected"
+        # Architecture parameters are there to be noted at any time; sampling at the end comes at the end.
+        self._late = trial.variant == "corrected" or not isinstance(recipe, BilevelRecipe)
         self.scorer = None
         if trial.table is not None:
             self.scorer = Scorer.open(trial.table, trial.space, trial.data, trial.data_dir, trial.variant)
@@ -132,7 +133,7 @@ class _Learner:
     def search_epoch(self) -> tuple[dict[str, float], dict[str, Any], dict[str, Any]]:
         """Train, measure, choose and look up; returns metrics, notes and clock.
 
-        The released code notes the architecture before it trains, so that its last epoch is never scored.
+        The released code notes architecture parameters before it trains, so that its last epoch is never scored.
         """
         last = self.epoch + 1 == self.epochs
         watch = _Stopwatch()

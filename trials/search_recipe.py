@@ -86,10 +86,13 @@ class SearchRecipe:
             check(self, name, 0, above=True)
         for name, least, most in (
             ("channels", 1, 1024), ("stages", 1, 8), ("cells_per_stage", 1, 100), ("batch_size", 2, 65536),
-            ("learning_rate_min", 0, self.learning_rate), ("cutout_prob", 0, 1),
+            ("cutout_prob", 0, 1),
         ):  # fmt: skip
             check(self, name, least, most)
-        for name in ("weight_decay", "crop_padding", "checkpoint_minutes"):
+        if self.learning_rate < self.learning_rate_min:
+            rule = f"must be at least learning_rate_min, {self.learning_rate_min:g}"
+            raise InvalidValue("learning_rate", self.learning_rate, rule, "Lower that too: learning_rate_min=0.")
+        for name in ("weight_decay", "learning_rate_min", "crop_padding", "checkpoint_minutes"):
             check(self, name, 0)
         for name in ("cutout_length", "threads"):
             check(self, name, 1)
@@ -219,6 +222,8 @@ class DartsRandomRecipe(RandomRecipe):
     """The best of each 1000, which all of the search part judges, >= 1."""
     batch_norm_momentum: float = 0.1
     """Weight of a batch in batch normalisation's running statistics, 0 < m <= 1; DARTS's."""
+    valid_fraction: float = 0.0
+    """Share of the training set that a search never touches, 0 <= f < 1: none, as there is no table to be fair to."""
 
     def __post_init__(self) -> None:
         RandomRecipe.__post_init__(self)

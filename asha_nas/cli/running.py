@@ -71,7 +71,8 @@ def go_on(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | No
     if as_json:
         reason = study.run(max_hours=max_hours)
         print_end_json(study, draw)
-        raise typer.Exit({"interrupted": 130, "failing": 1}.get(reason, 0))
+        nothing = reason == "done" and not study.history().incumbents
+        raise typer.Exit({"interrupted": 130, "failing": 1}.get(reason, int(nothing)))
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {_described(spec)}{goes_on}", soft_wrap=True)
     out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]{_command('resume', study)}[/]\n", soft_wrap=True)
@@ -113,14 +114,14 @@ def print_end_json(study: Any, draw: Path | None) -> None:
         path = _write_table(study) if history.state == "done" else None
         print_json({"study": study.name, "state": history.state, "table": path, "cost": history.cost()})
     elif isinstance(study.spec.problem, Search):
-        print_json(search_view.as_values(study.spec, history, draw or _drawing(study.name)))
+        print_json(search_view.as_values(study.spec, history, draw or _drawing(study)))
     else:
         show.print_best_json(study.spec, history, draw)
 
 
 def print_end(study: Any, reason: str, draw: Path | None) -> None:
     """What came of a study, for people."""
-    history, spec, name = study.history(), study.spec, study.name
+    history, spec = study.history(), study.spec
     if reason == "interrupted":
         out.print(f"interrupted; nothing is lost. Go on with: [bold]{_command('resume', study)}[/]", soft_wrap=True)
         raise typer.Exit(130)
@@ -151,7 +152,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         return
     show.print_best(history)
     if isinstance(spec.problem, PartialTraining):
-        path = draw or _drawing(name)
+        path = draw or _drawing(study)
         show.draw_cell(spec, history.best_trial, path)
         out.print(f"its cells are drawn in {path}", soft_wrap=True)
     show.print_cost(history)
@@ -163,7 +164,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
 
 
 def _print_end_of_search(study: Any, problem: Search, history: History, draw: Path | None) -> None:
-    search_view.print_found(study.spec, history, draw or _drawing(study.name))
+    search_view.print_found(study.spec, history, draw or _drawing(study))
     show.print_cost(history)
     out.print("\nnext:")
     words = [_command("show", study), _command("best", study, "--draw cell.svg")]
@@ -176,9 +177,9 @@ def _print_end_of_search(study: Any, problem: Search, history: History, draw: Pa
         out.print(f"  {line}", soft_wrap=True, markup=False)
 
 
-def _drawing(name: str) -> Path:
-    """Where a study is drawn unless it is said."""
-    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
+def _drawing(study: Any) -> Path:
+    """Where a study is drawn unless it is said; studies of one name in two stores are drawn in two places."""
+    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{Path(study.folder).name}.png"
 
 
 def _write_table(study: Any) -> str:

@@ -71,8 +71,8 @@ def print_found(spec: StudySpec, history: History, drawing: Path) -> None:
     for budget, done in _done(history).items():
         _print_budget(budget, done, against)
     best = curve(history, history.best.trial)
-    found = best.hash or best.cell
-    out.print(f"best by {problem.metric}: seed {best.seed}, trial {best.trial}, cell {found}", soft_wrap=True)
+    found = f", cell {best.hash}" if best.hash else ""
+    out.print(f"best by {problem.metric}: seed {best.seed}, trial {best.trial}{found}", soft_wrap=True)
     for remark in () if against is None else against.remarks:
         out.print(f"note: {remark}", style="dim", markup=False)
     if draw(spec, history, against, drawing):
@@ -80,21 +80,25 @@ def print_found(spec: StudySpec, history: History, drawing: Path) -> None:
 
 
 def draw(spec: StudySpec, history: History, against: Reference | None, path: Path) -> bool:
-    """Draw the curves of a study, one for each budget; False if there is nothing to draw yet."""
+    """Draw the curves of a study, one for each budget; False if there is nothing yet, or the file cannot be written."""
     from asha_nas.analysis.curves import draw_curves  # noqa: PLC0415 - matplotlib takes a while to import
 
     problem = _problem(spec)
     found = {budget: over_seeds(searches) for budget, searches in by_budget(history).items()}
     several = len(spec.scheduler.ladder) > 1
     named = {
-        f"{problem.optimizer}, {budget} epochs" if several else problem.optimizer: averaged
+        f"{problem.optimizer}, {epochs(budget)}" if several else problem.optimizer: averaged
         for budget, averaged in found.items()
         if averaged is not None
     }
     if not named:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw_curves(path, named, None if against is None else against.mean, f"{spec.name}: {title(problem)}")
+    try:  # what a search found is not lost for want of a drawing
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_curves(path, named, None if against is None else against.mean, f"{spec.name}: {title(problem)}")
+    except OSError as error:
+        err.print(f"not drawn: {path}: {error.strerror or error}", style="yellow", markup=False, soft_wrap=True)
+        return False
     return True
 
 
@@ -117,8 +121,13 @@ def _print_searches(problem: Search, every: list[SearchCurve]) -> None:
     out.print(table([*heads, ""], rows, right=tuple(heads)))
     for one in [one for one in every if one.state == "done"][:MOST_LINES]:
         cell = " ".join(text for text in (one.hash, one.cell) if text)
-        epochs = f", {one.budget} epochs" if len({one.budget for one in every}) > 1 else ""
-        out.print(f"seed {one.seed}{epochs}: {cell}", style="dim", soft_wrap=True, markup=False)
+        after = f", {epochs(one.budget)}" if len({one.budget for one in every}) > 1 else ""
+        out.print(f"seed {one.seed}{after}: {cell}", style="dim", soft_wrap=True, markup=False)
+
+
+def epochs(count: int) -> str:
+    """A number of epochs in words."""
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def _time(seconds: float) -> str | None:
@@ -126,7 +135,7 @@ def _time(seconds: float) -> str | None:
 
 
 def _print_budget(budget: int, done: list[SearchCurve], against: Reference | None) -> None:
-    after = f"after {budget} epoch{'s' * (budget > 1)}"
+    after = f"after {epochs(budget)}"
     regret = spread([one.last(REGRET) for one in done])
     if regret is None:
         error = spread([one.last(ONE_SHOT) for one in done])

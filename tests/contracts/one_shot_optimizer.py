@@ -230,7 +230,6 @@ def choosing_and_measuring_change_no_weight(make):
     searching.measured()
     searching.choose(last=True)
     assert same(searching.weights(), before)
-    assert searching.shared.network.training
     assert all(weight.requires_grad for weight in searching.shared.parameters)
 
 

@@ -122,13 +122,20 @@ def assert_equal(first, second):
 
 def test_a_search_killed_before_its_first_checkpoint_starts_again(tmp_path):
     one = trial()
-    assert run(one, task(tmp_path))[-1].metrics == run(one, task(tmp_path / "b"))[-1].metrics
+    whole = run(one, task(tmp_path / "whole", stop=3))
+    with contract.closed_after(contract.run(one, task(tmp_path / "killed", stop=3))) as reports:
+        next(reports)
+    again = run(one, task(tmp_path / "killed", stop=3))
+    assert [(r.epoch, r.metrics, r.notes) for r in again] == [(r.epoch, r.metrics, r.notes) for r in whole]
 
 
 def test_checkpoints_at_every_kth_epoch_are_kept_and_others_are_not(tmp_path):
-    run(trial(keep_every=2, checkpoint_minutes=0), task(tmp_path, stop=7))
+    reports = run(trial(keep_every=2, checkpoint_minutes=0), task(tmp_path, stop=7))
     kept = sorted(int(path.name[6:11]) for path in tmp_path.iterdir())
-    assert kept == [2, 4, 5, 6, 7]  # and the newest two of the others, as the log may not know the newest yet
+    assert kept == [2, 4, 6, 7]
+    newest = (reports[-1].checkpoint,)  # all that a later session may be told of
+    run(trial(keep_every=2, checkpoint_minutes=0), task(tmp_path, stop=8, checkpoints=newest))
+    assert sorted(int(path.name[6:11]) for path in tmp_path.iterdir())[:3] == [2, 4, 6]
 
 
 def test_a_finished_search_has_nothing_left_to_do(tmp_path):
@@ -188,24 +195,26 @@ def test_neither_the_tables_validation_images_nor_the_test_set_are_seen(tmp_path
     assert not images & {image.numpy().tobytes() for image in whole.test.images}
 
 
-def test_the_table_changes_no_decision(tmp_path):
-    """The same search without its table finds the same alphas."""
-    with_table = run(trial("darts"), task(tmp_path / "a"))
-    blind = trial("darts")
+@pytest.mark.parametrize("optimizer", ["darts", "enas", "random-ws"])
+def test_the_table_changes_no_decision(optimizer, tmp_path, monkeypatch):
+    """With a table that says the opposite, the same cells are found."""
+    plain = run(trial(optimizer), task(tmp_path / "a"))
 
-    class Blind(search.Scorer):
+    class Opposite(search.Scorer):
         def score(self, cell, generator=None):
-            first = super().score(cell, generator)
-            return dataclasses.replace(first, seconds=0.0)
+            true = super().score(cell, generator)
+            budgets = {
+                budget: dataclasses.replace(
+                    one, valid_error=1 - one.valid_error, test_error=1 - one.test_error, regret=1 - one.regret
+                )
+                for budget, one in true.budgets.items()
+            }
+            return dataclasses.replace(true, budgets=budgets, seconds=1e9)
 
-    assert blind.table == "s1-digits"
-    patched = pytest.MonkeyPatch()
-    patched.setattr(search, "Scorer", Blind)
-    try:
-        without = run(blind, task(tmp_path / "b"))
-    finally:
-        patched.undo()
-    assert [r.notes["alphas"] for r in with_table] == [r.notes["alphas"] for r in without]
+    monkeypatch.setattr(search, "Scorer", Opposite)
+    other = run(trial(optimizer), task(tmp_path / "b"))
+    assert [report.notes for report in plain] == [report.notes for report in other]
+    assert plain[-1].metrics["regret"] != other[-1].metrics["regret"]
 
 
 CHANGED = {
@@ -271,6 +280,24 @@ class TestReleased:
         alphas = report.notes["alphas"]
         space = nasbench1shot1.space("s1")
         return nasbench1shot1.decode(space, alphas["operations"], alphas["parents"], alphas["output"]).cell().hash
+
+    @pytest.mark.parametrize("optimizer", ["enas", "random-ws"])
+    def test_architectures_that_are_sampled_are_sampled_after_the_last_epoch(self, optimizer, tmp_path, monkeypatch):
+        happened = []
+        build = search.build_optimizer
+
+        def spied(*arguments):
+            made = build(*arguments)
+            for name in ("end_epoch", "choose"):
+                method = getattr(made, name)
+                monkeypatch.setattr(
+                    made, name, lambda *a, _m=method, _n=name, **k: (happened.append(_n), _m(*a, **k))[1], raising=True
+                )
+            return made
+
+        monkeypatch.setattr(search, "build_optimizer", spied)
+        run(trial(optimizer, variant="released", samples=3), task(tmp_path))
+        assert happened == ["end_epoch", "choose"] * 2
 
     @pytest.mark.parametrize("name", NOT_FORWARDED)
     def test_five_hyperparameters_of_a_configuration_have_no_effect(self, name, tmp_path):

@@ -116,7 +116,7 @@ class Bilevel:
         direct = _filled(alphas, gradient[: len(alphas)])
         towards = _filled(weights, gradient[len(alphas) :])
         length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each) for each in towards]))
-        step = PERTURBATION / length
+        step = PERTURBATION / length.clamp_min(torch.finfo(length.dtype).tiny)
         sides = []
         for sign in (1.0, -1.0):
             _place(weights, kept, towards, sign * step)

@@ -11,8 +11,6 @@ and a pool is followed by one. There is no auxiliary head.
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -79,11 +77,6 @@ class DartsSuperNet(nn.Module):
             self.cells.append(_Cell(before_last, last, channels, reduction=reduction, after_reduction=after_reduction))
             before_last, last = last, CELL_NODES * channels
         return last
-
-    def train(self, mode: bool = True) -> Self:
-        """Remember the mode; no layer depends on it, as :meth:`forward` is told the statistics."""
-        self.training = mode
-        return self
 
     def forward(self, images: Tensor, genotype: Genotype, statistics: Statistics = "update") -> Tensor:
         """Classify images.

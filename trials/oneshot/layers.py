@@ -130,7 +130,7 @@ class _ConvNormRelu(torch.autograd.Function):
         return torch.split(z, widths, dim=1)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, kernel, scale, y, z, mean, inverse = ctx.saved_tensors
         to_z = _masked(gradients, z, ctx.widths)
         need_x, need_kernel, need_scale, need_shift = ctx.needs_input_grad[:4]
@@ -146,15 +146,12 @@ class _ConvNormRelu(torch.autograd.Function):
         return to_x, to_kernel, to_scale, to_shift, None, None, None, None
 
 
-def _masked(gradients: Sequence[Tensor | None], z: Tensor, widths: list[int]) -> Tensor:
+def _masked(gradients: Sequence[Tensor], z: Tensor, widths: list[int]) -> Tensor:
     """Gradient before the ReLU, joined."""
     if len(widths) == 1:
         masked: Tensor = _aten.threshold_backward(gradients[0], z, 0)
         return masked
     joined = torch.empty_like(z)
     for part, gradient, map_ in zip(torch.split(joined, widths, 1), gradients, torch.split(z, widths, 1), strict=True):
-        if gradient is None:
-            part.zero_()
-        else:
-            _aten.threshold_backward.grad_input(gradient, map_, 0, grad_input=part)
+        _aten.threshold_backward.grad_input(gradient, map_, 0, grad_input=part)
     return joined

@@ -48,12 +48,10 @@ def errors(
     rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
     different = dict(zip(keys, paths, strict=True))
     wrong = torch.zeros(len(rows), dtype=torch.int64, device=shared.device)
-    shared.network.eval()
     with torch.inference_mode():
         for batch in batches:
             for key, row in rows.items():
                 logits = shared.forward(different[key], batch.images, statistics)
                 wrong[row] += (logits.argmax(dim=1) != batch.labels).sum()
-    shared.network.train()
     found = wrong.cpu().numpy() / sum(len(batch.labels) for batch in batches)
     return np.asarray(found[[rows[key] for key in keys]], dtype=np.float64)

@@ -98,12 +98,10 @@ class SharedWeights:
 
     def measure(self, next_path: Callable[[], Any], batches: Iterable[Batch], statistics: Statistics) -> Tensor:
         """Sums over batches of :func:`totals`, without learning; a new path for each batch."""
-        self.network.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         with torch.inference_mode():
             for batch in batches:
                 sums += totals(self.forward(next_path(), batch.images, statistics), batch.labels)
-        self.network.train()
         return sums
 
     def state(self) -> State:

@@ -148,7 +148,7 @@ class _Cell(nn.Module):
             states[block] = self.blocks[block - 1](
                 weighted_sum(maps, weights), mixture.operations[block - 1], statistics
             )
-        return self._output(states, projected.get(0), dict(mixture.output.items()))
+        return self.output(states, projected.get(0), dict(mixture.output.items()))
 
     def _projected(
         self, x: Tensor, mixture: Mixture, needed: tuple[int, ...], statistics: Statistics
@@ -161,7 +161,8 @@ class _Cell(nn.Module):
         maps = self.projections(x, statistics, tuple(weights), tuple(weights.values()))
         return dict(zip(weights, maps, strict=True))
 
-    def _output(self, states: dict[int, Tensor], projected: Tensor | None, weights: dict[int, Tensor | None]) -> Tensor:
+    def output(self, states: dict[int, Tensor], projected: Tensor | None, weights: dict[int, Tensor | None]) -> Tensor:
+        """The blocks that the output reads, joined, plus the input's weighted projection to it."""
         joined = [block for block in self._blocks if block in weights]
         if not joined:
             assert projected is not None

@@ -184,15 +184,14 @@ def _print_budget(heads: list[str], found: Sequence[Agreement]) -> None:
         epoch: sorted((one for one in found if one.epoch == epoch), key=lambda one: one.table_budget)
         for epoch in sorted({one.epoch for one in found})
     }
-    most = max(one.searches for one in found)
     rows = [
-        [
-            epoch, *(_coefficient(one) for one in row), _two(row[-1].sparse_kendall),
-            "" if row[-1].searches == most else f"{row[-1].searches} of {most} searches",
-        ]
-        for epoch, row in by_epoch.items()
-    ]  # fmt: skip
-    out.print(table([*heads, ""], rows, right=tuple(heads)))
+        [epoch, *(_coefficient(one) for one in row), _two(row[-1].sparse_kendall)] for epoch, row in by_epoch.items()
+    ]
+    out.print(table(heads, rows, right=tuple(heads)))
+    most = max(one.searches for one in found)
+    for epoch, row in by_epoch.items():
+        if row[-1].searches < most:
+            out.print(f"epoch {epoch}: {row[-1].searches} of {most} searches", style="dim")
 
 
 def _coefficient(one: Agreement) -> str | None:

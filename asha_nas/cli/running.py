@@ -114,7 +114,7 @@ def print_end_json(study: Any, draw: Path | None) -> None:
         path = _write_table(study) if history.state == "done" else None
         print_json({"study": study.name, "state": history.state, "table": path, "cost": history.cost()})
     elif isinstance(study.spec.problem, Search):
-        print_json(search_view.as_values(study.spec, history, draw or _drawing(study)))
+        print_json(search_view.as_values(study.spec, history, draw or _drawing(study.name)))
     else:
         show.print_best_json(study.spec, history, draw)
 
@@ -152,7 +152,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         return
     show.print_best(history)
     if isinstance(spec.problem, PartialTraining):
-        path = draw or _drawing(study)
+        path = draw or _drawing(study.name)
         show.draw_cell(spec, history.best_trial, path)
         out.print(f"its cells are drawn in {path}", soft_wrap=True)
     show.print_cost(history)
@@ -164,7 +164,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
 
 
 def _print_end_of_search(study: Any, problem: Search, history: History, draw: Path | None) -> None:
-    search_view.print_found(study.spec, history, draw or _drawing(study))
+    search_view.print_found(study.spec, history, draw or _drawing(study.name))
     show.print_cost(history)
     out.print("\nnext:")
     words = [_command("show", study), _command("best", study, "--draw cell.svg")]
@@ -177,9 +177,9 @@ def _print_end_of_search(study: Any, problem: Search, history: History, draw: Pa
         out.print(f"  {line}", soft_wrap=True, markup=False)
 
 
-def _drawing(study: Any) -> Path:
-    """Where a study is drawn unless it is said; studies of one name in two stores are drawn in two places."""
-    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{Path(study.folder).name}.png"
+def _drawing(name: str) -> Path:
+    """Where a study is drawn unless it is said."""
+    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
 
 
 def _write_table(study: Any) -> str:

@@ -118,7 +118,7 @@ def test_only_random_search_searches_the_darts_space(optimizer, space):
         ("darts", "cutout_prob", 1.01),
         ("darts", "learning_rate", float("nan")),
         ("darts", "learning_rate", float("inf")),
-        ("darts", "learning_rate_min", 0.026),
+        ("darts", "learning_rate_min", -0.1),
         ("darts", "batch_norm_momentum", 1.01),
         ("darts", "arch_weight_decay", -1e-9),
         ("darts", "precision", "float16"),
@@ -205,3 +205,8 @@ def test_the_released_variant_changes_defaults_only():
     assert search_recipe("enas", "digits", "s1", {"samples": 7}, "released").samples == 7
     with pytest.raises(UnknownName, match="variant"):
         search_recipe("enas", "digits", "s1", variant="relased")
+
+
+def test_the_learning_rate_is_not_below_the_one_it_ends_in():
+    with pytest.raises(InvalidValue, match=r"learning_rate = 0\.0005: .*learning_rate_min, 0\.001\nLower that too"):
+        search_recipe("darts", "digits", "s1", {"learning_rate": 0.0005})

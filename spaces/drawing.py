@@ -6,15 +6,12 @@ window and leaves no figure behind. The same graphs give the same bytes.
 
 from __future__ import annotations
 
-import io
 import os
-import uuid
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
@@ -26,6 +23,7 @@ from matplotlib.transforms import Affine2D
 from spaces.errors import InvalidValue
 from spaces.graph import Graph
 from spaces.layout import SPAN, Layout, Part, Point, lay_out
+from spaces.picture import format_of, save
 
 PAGE: Final = 1008.0
 """Least width of a picture in points: 14 inches, 1400 pixels in a PNG."""
@@ -68,32 +66,12 @@ def draw(graphs: Sequence[Graph], path: str | os.PathLike[str], title: str = "")
         OSError: the file cannot be written.
     """
     target = Path(path)
-    kind = target.suffix.lower().removeprefix(".")
-    if kind not in {"svg", "png"}:
-        raise InvalidValue("path", str(target), "must end in .svg or .png")
+    format_of(target)
     if not target.parent.is_dir():
         raise InvalidValue("path", str(target), "its folder does not exist", f"Create {target.parent} first.")
     if not graphs or any(not graph.vertices for graph in graphs):
         raise InvalidValue("graphs", [len(graph.vertices) for graph in graphs], "there is nothing to draw")
-    _replace(target, _render(_figure(graphs, title), kind))
-
-
-def _render(figure: Figure, kind: str) -> bytes:
-    # Identifiers in an SVG are salted at random and files are dated unless told otherwise.
-    metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": "asha-nas"}, "png": {"Software": "asha-nas"}}
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "asha-nas", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata[kind])
-    return buffer.getvalue()
-
-
-def _replace(target: Path, content: bytes) -> None:
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    save(_figure(graphs, title), target, DPI)
 
 
 # ---- the page -----------------------------------------------------------------------------------

@@ -22,7 +22,12 @@ HOMES = {  # library: places (module prefixes) that may import it
     "ray": ("asha_nas.engines.ray_tune", "cluster"),
     "sqlalchemy": ("asha_nas.store",),
     "alembic": ("asha_nas.store",),
-    "matplotlib": ("spaces.drawing", "asha_nas.analysis.curves", "asha_nas.analysis.correlation_plot"),
+    "matplotlib": (
+        "spaces.drawing",
+        "spaces.picture",
+        "asha_nas.analysis.curves",
+        "asha_nas.analysis.correlation_plot",
+    ),
     "hpbandster": ("asha_nas.schedulers.hpbandster", "asha_nas.samplers.hpbandster"),
 }
 
@@ -93,7 +98,7 @@ def test_each_heavy_library_has_one_home(file):
 @each_module
 def test_spaces_need_only_numpy_and_configspace(file):
     if within(name_of(file), "spaces"):
-        allowed = {"numpy", "ConfigSpace"} | ({"matplotlib"} if file.stem == "drawing" else set())
+        allowed = {"numpy", "ConfigSpace"} | ({"matplotlib"} if file.stem in {"drawing", "picture"} else set())
         assert outside(file) <= allowed
 
 

@@ -5,15 +5,11 @@ As :mod:`asha_nas.analysis.curves` it uses Figure objects alone, never ``pyplot`
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import uuid
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from asha_nas.analysis.correlation import Agreement, Measured, Truth, coefficients
 from asha_nas.analysis.search import Spread
-from spaces.errors import InvalidValue
+from spaces.picture import format_of, save
 
 _INK, _FAINT, _GRID = "#24292f", "#59636e", "#e4e8ec"
 _COLOURS: Final = ("#9ecae9", "#56a3d0", "#0072b2", "#003f66")
@@ -59,26 +55,8 @@ def draw_correlation(
         InvalidValue: another suffix.
         OSError: the file cannot be written.
     """
-    target = Path(path)
-    kind = target.suffix.lower().removeprefix(".")
-    if kind not in {"svg", "png"}:
-        raise InvalidValue("path", str(target), "must end in .svg or .png")
-    content = _render(_figure(truth, measured, found, title), kind)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _render(figure: Figure, kind: str) -> bytes:
-    # Identifiers in an SVG are salted at random and files are dated unless told otherwise.
-    metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": "asha-nas"}, "png": {"Software": "asha-nas"}}
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "asha-nas", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata[kind])
-    return buffer.getvalue()
+    format_of(os.fspath(path))
+    save(_figure(truth, measured, found, title), os.fspath(path), _DPI)
 
 
 def _figure(truth: Truth, measured: Sequence[Measured], found: Sequence[Agreement], title: str) -> Figure:

@@ -5,15 +5,11 @@ As :mod:`spaces.drawing` it uses Figure objects alone, never ``pyplot``: no disp
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import uuid
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,6 +20,7 @@ from numpy.typing import NDArray
 
 from asha_nas.analysis.search import Curves
 from spaces.errors import InvalidValue
+from spaces.picture import format_of, save
 
 _INK, _FAINT, _GRID = "#24292f", "#59636e", "#e4e8ec"
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#7b4fb5", "#b3528a", "#8a6d00", "#56b4e9", "#444444")
@@ -54,28 +51,10 @@ def draw_curves(
         InvalidValue: another suffix, or nothing to draw.
         OSError: the file cannot be written.
     """
-    target = Path(path)
-    kind = target.suffix.lower().removeprefix(".")
-    if kind not in {"svg", "png"}:
-        raise InvalidValue("path", str(target), "must end in .svg or .png")
     if not found:
         raise InvalidValue("found", {}, "there is nothing to draw")
-    content = _render(_figure(found, random, title), kind)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _render(figure: Figure, kind: str) -> bytes:
-    # Identifiers in an SVG are salted at random and files are dated unless told otherwise.
-    metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": "asha-nas"}, "png": {"Software": "asha-nas"}}
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "asha-nas", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata[kind])
-    return buffer.getvalue()
+    format_of(os.fspath(path))
+    save(_figure(found, random, title), os.fspath(path), _DPI)
 
 
 def _figure(found: Mapping[str, Curves], random: float | None, title: str) -> Figure:

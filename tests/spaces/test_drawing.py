@@ -154,13 +154,15 @@ def test_settings_of_matplotlib_are_left_as_they_were(tmp_path):
     assert dict(mpl.rcParams) == before
 
 
-def test_only_the_drawing_module_imports_matplotlib_and_none_imports_pyplot():
+def test_only_drawing_and_picture_import_matplotlib_and_none_imports_pyplot():
     for path in SPACES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             modules += [alias.name for alias in getattr(node, "names", []) if isinstance(node, ast.Import)]
             assert "matplotlib.pyplot" not in modules
-            assert path.name == "drawing.py" or not any(name.startswith("matplotlib") for name in modules)
+            assert path.name in {"drawing.py", "picture.py"} or not any(
+                name.startswith("matplotlib") for name in modules
+            )
 
 
 def test_a_graph_runs_forwards():

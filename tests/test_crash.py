@@ -13,9 +13,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,9 @@ ENOUGH = 120.0
 SESSIONS = ("opened", "closed")
 """Events that say who ran the study; all others say what came out."""
 
+ASKING = threading.Lock()
+"""Starting a fork asks how all earlier ones ended, and of two threads that ask at a time one is told 255."""
+
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
@@ -45,6 +50,12 @@ FORKS.set_forkserver_preload(
         "trials.data.catalogue",
     ]
 )  # fmt: skip
+
+
+def exit_code(process):
+    """Of a process of `Home.fork`; None while it runs."""
+    with ASKING:
+        return process.exitcode
 
 
 class Home:
@@ -85,7 +96,8 @@ class Home:
         process = FORKS.Process(
             target=driver.forked, args=(arguments, self.environment, str(self.folder / "output.txt"), moment)
         )
-        process.start()
+        with ASKING:
+            process.start()
         self.forks.append(process)
         return process
 
@@ -108,14 +120,15 @@ class Home:
         """Wait for a process of `fork` or `start`; gives its exit code."""
         if isinstance(process, subprocess.Popen):
             return process.wait(ENOUGH)
-        process.join(ENOUGH)
-        assert process.exitcode is not None, f"hangs: {self.output}"
-        return process.exitcode
+        wait([process.sentinel], ENOUGH)
+        code = exit_code(process)
+        assert code is not None, f"hangs: {self.output}"
+        return code
 
     def everyone(self):
         """All processes of this study that live, whoever their parent is now: {pid: born}."""
         roots = [process.pid for process in self.started if process.poll() is None]
-        roots += [process.pid for process in self.forks if process.exitcode is None]
+        roots += [process.pid for process in self.forks if exit_code(process) is None]
         self.known |= descendants(*roots) | marked(self.mark)
         return {pid: since for pid, since in alive(self.known).items() if pid not in self.ignored}
 

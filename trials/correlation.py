@@ -8,7 +8,6 @@ once where neighbours share it: half of the time on small images, where the firs
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -26,7 +25,7 @@ from trials.contract import Checkpoint, Task
 from trials.course import named_failures, prepare_process
 from trials.data import load_on
 from trials.data.dataset import Part
-from trials.oneshot.feed import EVALUATION_BATCH, Batch, Feed
+from trials.oneshot.feed import Feed
 from trials.oneshot.layers import Statistics
 from trials.oneshot.mixture import Mixture
 from trials.oneshot.optimizers import build_supernet
@@ -68,7 +67,8 @@ class Judge:
         network = build_supernet(search.space, recipe, data, search.variant, 0)
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._folder = task.folder
-        self._batches = _batches(feed, images)
+        part = Part(feed.search.images[:images], feed.search.labels[:images])
+        self._batches = list(feed.whole(part))
         self._shared = SharedWeights(network, recipe, task.stop, device)
 
     @property
@@ -111,17 +111,6 @@ class Judge:
                 found[places] = errors(self._shared, [paths[place] for place in places], self._batches)
                 progress(len(places))
         return found
-
-
-def _batches(feed: Feed, images: int | None) -> list[Batch]:
-    """The first images of the search part, in as few batches of equal size as may be: a small last one would have
-    statistics of its own.
-    """  # noqa: D205
-    count = min(len(feed.search), images or len(feed.search))
-    pieces = np.array_split(np.arange(count), math.ceil(count / EVALUATION_BATCH))
-    rows = [slice(int(piece[0]), int(piece[-1]) + 1) for piece in pieces]
-    parts = [Part(feed.search.images[each], feed.search.labels[each]) for each in rows]
-    return [batch for part in parts for batch in feed.whole(part)]
 
 
 # --- what architectures have in common -------------------------------------------------------------

@@ -135,11 +135,7 @@ class Saver:
     def __init__(self, task: Task, start: Checkpoint | None, keep_every: int | None = None) -> None:
         self._task = task
         self._keep_every = keep_every
-        self._base = {
-            each.name
-            for each in task.checkpoints
-            if each is start or each.epoch == task.start or self.keeps(each.epoch)
-        }
+        self._base = {each.name for each in task.checkpoints if each is start or each.epoch == task.start}
         self._own: list[str] = []
         self._last = time.monotonic()
 

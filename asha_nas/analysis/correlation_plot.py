@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from asha_nas.analysis.correlation import Agreement, Measured, Truth, coefficients
+from asha_nas.analysis.curves import dress
 from asha_nas.analysis.search import Spread
-from spaces.picture import format_of, save
+from spaces.picture import save
 
-_INK, _FAINT, _GRID = "#24292f", "#59636e", "#e4e8ec"
+_INK, _FAINT = "#24292f", "#59636e"
 _COLOURS: Final = ("#9ecae9", "#56a3d0", "#0072b2", "#003f66")
 """Of the table's budgets, the longest training darkest: their order is to be seen."""
 _POINTS, _CHOSEN, _BEST = "#7a8793", "#d55e00", "#009e73"
@@ -55,7 +56,6 @@ def draw_correlation(
         InvalidValue: another suffix.
         OSError: the file cannot be written.
     """
-    format_of(os.fspath(path))
     save(_figure(truth, measured, found, title), os.fspath(path), _DPI)
 
 
@@ -90,7 +90,7 @@ def _draw_lines(axes: Axes, found: Sequence[Agreement], which: str) -> None:
     axes.set_xlabel("search epoch")
     axes.set_ylabel("Spearman's ρ of one-shot and test error")
     _limit(axes, found)
-    _dress(axes)
+    dress(axes)
     if any(one.spearman for one in found):
         axes.legend(frameon=False, labelcolor=_INK, fontsize=9.5, ncols=2, loc="best")
     else:
@@ -143,7 +143,7 @@ def _draw_points(axes: Axes, truth: Truth, one: Measured) -> None:
     axes.set_ylabel(f"test error by the table, {budget} epoch{'s' * (budget > 1)}")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
-    _dress(axes)
+    dress(axes)
     axes.legend(frameon=True, framealpha=0.85, edgecolor="none", labelcolor=_INK, fontsize=9.5, loc="best")
 
 
@@ -157,15 +157,3 @@ def _mark(axes: Axes, x: float, y: float, marker: str, colour: str, label: str, 
 def _opacity(points: int) -> float:
     """So that crowds are seen as such."""
     return min(0.8, max(0.1, 900 / points))
-
-
-def _dress(axes: Axes) -> None:
-    axes.set_axisbelow(True)
-    axes.grid(color=_GRID, linewidth=0.9)
-    axes.tick_params(colors=_FAINT, labelsize=10, length=0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#c4cbd2")
-    axes.xaxis.label.set(color=_INK, fontsize=11)
-    axes.yaxis.label.set(color=_INK, fontsize=11)

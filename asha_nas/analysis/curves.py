@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from asha_nas.analysis.search import Curves
 from spaces.errors import InvalidValue
-from spaces.picture import format_of, save
+from spaces.picture import save
 
 _INK, _FAINT, _GRID = "#24292f", "#59636e", "#e4e8ec"
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#7b4fb5", "#b3528a", "#8a6d00", "#56b4e9", "#444444")
@@ -53,7 +53,6 @@ def draw_curves(
     """
     if not found:
         raise InvalidValue("found", {}, "there is nothing to draw")
-    format_of(os.fspath(path))
     save(_figure(found, random, title), os.fspath(path), _DPI)
 
 
@@ -113,6 +112,11 @@ def _dress(axes: Axes, found: Mapping[str, Curves], random: float | None) -> Non
         axes.yaxis.set_major_locator(MaxNLocator(nbins=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
     _tick_epochs(axes, found)
+    dress(axes)
+
+
+def dress(axes: Axes) -> None:
+    """What all plots have in common: a faint grid, no frame, and the colours of words."""
     axes.set_axisbelow(True)
     axes.grid(color=_GRID, linewidth=0.9)
     axes.tick_params(colors=_FAINT, labelsize=10, length=0)

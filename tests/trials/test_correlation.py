@@ -15,6 +15,7 @@ from trials.contract import Checkpoint, Task
 from trials.correlation import Judge
 from trials.data import load
 from trials.data.dataset import halve
+from trials.oneshot import feed
 from trials.oneshot.mixture import Mixture
 from trials.oneshot.ranking import errors
 from trials.search import OneShotSearch
@@ -53,7 +54,7 @@ def test_what_architectures_have_in_common_is_computed_once_and_the_same(space, 
 
 
 def test_batches_that_follow_each_other_are_not_mixed_up(monkeypatch):
-    monkeypatch.setattr(correlation, "EVALUATION_BATCH", 16)
+    monkeypatch.setattr(feed, "EVALUATION_BATCH", 16)
     monkeypatch.setattr(correlation, "CHUNK", 7)
     judge = supernet("s1")
     sizes = [len(batch.labels) for batch in judge._batches]

@@ -20,8 +20,8 @@ from trials.oneshot.mixture import Mixture
 from trials.oneshot.pc_darts import pc_darts
 from trials.oneshot.protocol import Optimizer
 from trials.oneshot.random_ws import RandomWS
-from trials.oneshot.supernet import Pooling, SuperNet
-from trials.search_recipe import DartsRandomRecipe, RandomRecipe, SearchRecipe
+from trials.oneshot.supernet import SuperNet
+from trials.search_recipe import DartsRandomRecipe, RandomRecipe, SearchRecipe, Variant
 
 OPTIMIZERS: Final[dict[str, Callable[..., Optimizer]]] = {
     "darts": lambda space, recipe, _epochs, seed, device: darts(space, recipe, seed, device),
@@ -58,7 +58,7 @@ def build_optimizer(
     return OPTIMIZERS[name](nasbench1shot1.space(space), recipe, epochs, seed, device)
 
 
-def build_supernet(space: str, recipe: SearchRecipe, data: Dataset, pooling: Pooling, seed: int) -> nn.Module:
+def build_supernet(space: str, recipe: SearchRecipe, data: Dataset, pooling: Variant, seed: int) -> nn.Module:
     """A super-net with fresh weights."""
     if space == "darts-cnn":
         assert isinstance(recipe, DartsRandomRecipe)

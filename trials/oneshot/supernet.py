@@ -9,14 +9,13 @@ the sum, and sums their results. The output is the concatenation of the blocks p
 terms of these sums are computed and how they are weighed is the :class:`~trials.oneshot.mixture.Mixture`.
 
 Two things make it fast. All projections of a cell that are needed are one convolution, as they read the same map.
-And since ``w · relu(y) = relu(w · y)`` for w >= 0, the weight of an operation is multiplied into the scale and
+And since ``w · relu(y) = relu(w · y)`` for w > 0, the weight of an operation is multiplied into the scale and
 shift of its batch normalisation rather than into a map.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +27,7 @@ from trials.networks.side_by_side import Gather
 from trials.oneshot.layers import ConvNormRelu, Statistics
 from trials.oneshot.mixture import Mixture, Terms
 from trials.oneshot.sums import weighted_join, weighted_sum
-
-Pooling = Literal["corrected", "released"]
-"""Between stages: 32→16→8 pixels as NAS-Bench-101 has them, or the released code's 32→17→9."""
+from trials.search_recipe import Variant
 
 MAX_POOL, CONV3X3, CONV1X1 = range(3)  # places in ONE_SHOT_OPERATIONS
 
@@ -48,7 +45,7 @@ class SuperNet(nn.Module):
         momentum: weight of a batch in the running statistics, 0 < m <= 1.
         partial: one in ``partial`` channels of a block goes through its operations, the others pass by
             (PC-DARTS's K); 1 for all.
-        pooling: between stages.
+        pooling: between stages: 32→16→8 pixels as NAS-Bench-101 has them, or the released code's 32→17→9.
         seed: of the initial weights.
 
     Raises:
@@ -66,7 +63,7 @@ class SuperNet(nn.Module):
         channels_in: int = 3,
         momentum: float = 0.003,
         partial: int = 1,
-        pooling: Pooling = "corrected",
+        pooling: Variant = "corrected",
         seed: int = 0,
     ) -> None:
         super().__init__()

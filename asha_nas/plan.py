@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asha_nas import problems
+from asha_nas import problems, scheduling
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.errors import StudyUnreadable, UserError
+from asha_nas.samplers import Independent
 from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
 from asha_nas.study import (
@@ -141,7 +142,7 @@ def _jobs_by_rung(spec: StudySpec, budget: float | None) -> tuple[list[int], boo
 
 def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
     """The first jobs that one worker would be given."""
-    core = problems.scheduler(spec, lambda _rng: {})
+    core = scheduling.scheduler(spec, Independent(lambda _rng: {}, 0))
     rng = np.random.default_rng(spec.seed)
     spent = 0
     for _ in range(MOST_JOBS):
@@ -214,8 +215,8 @@ def _checkpoint_bytes(spec: StudySpec) -> int | None:
     from spaces.darts_cell import parse_genotype  # noqa: PLC0415
     from trials.networks.size import checkpoint_bytes  # noqa: PLC0415 - imports PyTorch
 
-    sampler = problems.build(spec).sampler
-    configs = [sampler(np.random.default_rng([spec.seed, trial])) for trial in range(5)]
+    draw = problems.build(spec).draw
+    configs = [draw(np.random.default_rng([spec.seed, trial])) for trial in range(5)]
     data, recipe = spec.problem.data, spec.problem.recipe
     return round(statistics.fmean(checkpoint_bytes(parse_genotype(c["genotype"]), data, recipe) for c in configs))
 

@@ -10,10 +10,11 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace
 
 from asha_nas import searching, tabulation
-from asha_nas.schedulers import ASHA, Config, RandomSearch, Sampler, Scheduler, Sweep
-from asha_nas.study import Asha, FullTraining, Objective, PartialTraining, Random, Search, StudySpec, Tabulation
+from asha_nas.schedulers import Config, Draw
+from asha_nas.study import FullTraining, Objective, PartialTraining, Search, StudySpec, Tabulation
 from spaces import hyperparameters
 from spaces.darts_cell import parse_genotype, sample_genotype
+from spaces.encodings import Encoding, Hyperparameters
 from spaces.errors import InvalidValue
 from trials import objective, training
 from trials.cell_training import CellTraining
@@ -26,13 +27,15 @@ from trials.search import OneShotSearch
 class Problem:
     """What is optimised."""
 
-    sampler: Sampler
+    draw: Draw
     """Draws a configuration."""
     trial: Trial
     """Trains one. Picklable where its function is."""
     metric: str
     """The metric a scheduler compares trials by."""
     maximise: bool = False
+    encoding: Encoding | None = None
+    """The space as samplers that learn see it; ``None`` where configurations are listed or always the same."""
 
     def loss(self, metrics: Mapping[str, float]) -> float:
         """The one place where a direction is settled: less is better. NaN if the metric is missing."""
@@ -64,19 +67,6 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
         return Problem(_Architectures(problem.operations), partial, problem.metric)
     full = training.FullTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
     return Problem(_Always(problem.genotype), full, problem.metric)
-
-
-def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
-    """A fresh scheduler core for a spec."""
-    options = spec.scheduler
-    if isinstance(options, Asha):
-        return ASHA(
-            sampler, spec.seed, rungs=options.ladder, eta=options.eta, configs=options.configs,
-            max_epochs=options.max_epochs, promotion=options.promotion,
-        )  # fmt: skip
-    if not isinstance(options, Random):
-        return Sweep(searching.pieces(spec) if isinstance(spec.problem, Search) else tabulation.pieces(spec))
-    return RandomSearch(sampler, spec.seed, R=options.R, configs=options.configs, max_epochs=options.max_epochs)
 
 
 def identity(spec: StudySpec, config: Config) -> str | None:
@@ -128,4 +118,5 @@ def _objective(problem: Objective, function: objective.Function | None) -> Probl
     if not isinstance(described, ConfigurationSpace):
         raise InvalidValue("space", space, "must name a ConfigSpace.ConfigurationSpace")
     trial = objective.Objective(function or problem.objective, problem.metric)
-    return Problem(lambda rng: hyperparameters.sample(described, rng), trial, problem.metric, problem.mode == "max")
+    encoding = Hyperparameters(described)
+    return Problem(encoding.draw, trial, problem.metric, problem.mode == "max", encoding)

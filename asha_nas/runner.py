@@ -20,9 +20,10 @@ from typing import Any
 
 from asha_nas.engines import Assignment, Engine
 from asha_nas.errors import ReplayMismatch
-from asha_nas.problems import Problem, identity, scheduler
+from asha_nas.problems import Problem, identity
 from asha_nas.provenance import provenance
 from asha_nas.schedulers import DONE, WAIT, Answer, Job, Outcome
+from asha_nas.scheduling import sampler, scheduler
 from asha_nas.store import (
     Asked,
     Closed,
@@ -43,6 +44,14 @@ from trials.contract import Checkpoint, Failure, Report, Task
 LOST_IN_A_ROW = 5
 """Jobs of a sweep without any result, one after the other, after which a session ends: something is out of order that
 the next job will not mend. What was lost is handed out again when the study is resumed."""
+
+
+@dataclass(slots=True)
+class _Training:
+    """A trial's course from epoch 0 on: one for all its jobs, or one for each that trains from scratch."""
+
+    folder: str
+    checkpoints: list[Checkpoint] = field(default_factory=list)  # newest first
 
 
 @dataclass(slots=True)
@@ -95,10 +104,10 @@ class Driver:
         self._max_hours = spec.scheduler.max_hours if max_hours is None else max_hours
         # A final training must not repeat, by its seed, the very training that its architecture was chosen by.
         self._purpose = "evaluate" if isinstance(spec.problem, FullTraining) else ""
-        self._scheduler = scheduler(spec, problem.sampler)
+        self._scheduler = scheduler(spec, sampler(spec, problem))
         self._running: dict[int, _Running] = {}
         self._again: deque[int] = deque()  # jobs to hand out again, before any new one
-        self._checkpoints: dict[int, list[Checkpoint]] = {}  # by trial, newest first
+        self._trainings: dict[int, _Training] = {}  # by trial, its newest
         self._spent = 0.0  # seconds of earlier sessions
         self._began = clock()
         self.session = 0
@@ -135,7 +144,7 @@ class Driver:
                         f" epochs {event.start} to {event.stop}; this version would decide otherwise: {job}\n"
                         "Resume it with the version it was made with (asha-nas show names it)."
                     )
-                self._running[job.number] = _Running(job)
+                self._begin(job)
             case Reported():
                 self._take_report(self._running[event.job], event)
             case Failed():
@@ -161,15 +170,15 @@ class Driver:
         job = self._scheduler.ask()
         if isinstance(job, Answer):
             return job
-        first = job.start == 0
+        first = job.trial not in self._trainings
         self._write(
             Asked(
-                job=job.number, trial=job.trial, rung=job.rung, start=job.start, stop=job.stop,
+                job=job.number, trial=job.trial, rung=job.rung, start=job.start, stop=job.stop, bracket=job.bracket,
                 config=dict(job.config) if first else None,
-                identity=identity(self._spec, job.config) if first else None,
+                identity=identity(self._spec, job.config) if first else None, origin=job.origin,
             )
         )  # fmt: skip
-        self._running[job.number] = _Running(job)
+        self._begin(job)
         return self._assignment(self._running[job.number])
 
     def report(self, assignment: Assignment, report: Report) -> None:
@@ -202,12 +211,20 @@ class Driver:
 
     # --- inside ------------------------------------------------------------------------------------
 
+    def _begin(self, job: Job) -> None:
+        """Take a job in flight; one that starts at epoch 0 begins a training of its own."""
+        self._running[job.number] = _Running(job)
+        if job.start == 0:
+            folder = trial_folder(self._folder, job.trial)
+            again = job.trial in self._trainings
+            self._trainings[job.trial] = _Training(f"{folder}/to-{job.stop:05d}" if again else folder)
+
     def _assignment(self, running: _Running) -> Assignment:
-        job = running.job
+        job, training = running.job, self._trainings[running.job.trial]
         task = Task(
             trial=job.trial, config=job.config, start=job.start, stop=job.stop,
-            seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=trial_folder(self._folder, job.trial),
-            checkpoints=tuple(self._checkpoints.get(job.trial, ())),
+            seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=training.folder,
+            checkpoints=tuple(training.checkpoints),
         )  # fmt: skip
         return Assignment(job, running.attempt, task)
 
@@ -219,7 +236,7 @@ class Driver:
         if event.epoch == running.job.stop:
             running.metrics = dict(event.metrics)
         if event.checkpoint is not None:
-            known = self._checkpoints.setdefault(running.job.trial, [])
+            known = self._trainings[running.job.trial].checkpoints
             known[:] = [event.checkpoint, *(c for c in known if c.epoch < event.checkpoint.epoch)][:3]
 
     def _finish(self, running: _Running, failure: Failure | None) -> None:
@@ -307,8 +324,8 @@ def _circumstances() -> dict[str, Any]:
 
 
 def _same(job: Job, event: Asked) -> bool:
-    decided = (job.number, job.trial, job.rung, job.start, job.stop)
-    logged = (event.job, event.trial, event.rung, event.start, event.stop)
+    decided = (job.number, job.trial, job.rung, job.start, job.stop, job.bracket)
+    logged = (event.job, event.trial, event.rung, event.start, event.stop, event.bracket)
     return decided == logged and (event.config is None or dict(job.config) == dict(event.config))
 
 

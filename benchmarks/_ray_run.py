@@ -49,12 +49,13 @@ def engine(size: Size) -> Counts:
     """Our Ray engine around our ASHA core, with nothing but a dictionary behind it."""
     from asha_nas.engines import Assignment
     from asha_nas.engines.ray_tune import RayTuneEngine
+    from asha_nas.samplers import Independent
     from asha_nas.schedulers import ASHA, Answer, Outcome
     from trials.contract import Failure, Report, Task
 
     class Memory:
         def __init__(self) -> None:
-            self.core = ASHA(_draw, 0, rungs=size.rungs, eta=size.eta, configs=size.configs)
+            self.core = ASHA(Independent(_draw, 0), rungs=size.rungs, eta=size.eta, configs=size.configs)
             self.loss: dict[int, float] = {}
             self.moments: list[float] = []
 

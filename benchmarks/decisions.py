@@ -23,9 +23,12 @@ Step = Callable[[float], bool]
 
 def ours(promotion: str) -> Step:
     """Our ASHA core."""
+    from asha_nas.samplers import Independent
     from asha_nas.schedulers import ASHA, Answer, Outcome
 
-    core = ASHA(lambda rng: {"x": rng.random()}, 0, rungs=RUNGS, eta=ETA, configs=None, promotion=promotion)
+    core = ASHA(
+        Independent(lambda rng: {"x": rng.random()}, 0), rungs=RUNGS, eta=ETA, configs=None, promotion=promotion
+    )
 
     def step(loss: float) -> bool:
         job = core.ask()

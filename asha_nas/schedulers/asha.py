@@ -29,7 +29,7 @@ from collections.abc import Sequence
 
 from sortedcontainers import SortedList
 
-from asha_nas.schedulers.protocol import Answer, Config, Desk, Job, Outcome, Sampler, draw
+from asha_nas.schedulers.protocol import Answer, Config, Desk, Job, Outcome, Sampler
 
 PROMOTIONS = ("capped", "eager")
 
@@ -78,27 +78,27 @@ class ASHA:
     def __init__(
         self,
         sampler: Sampler,
-        seed: int,
         *,
         rungs: Sequence[int],
         eta: int,
         configs: int | None,
         max_epochs: int | None = None,
         promotion: str = "capped",
+        from_scratch: bool = False,
     ) -> None:
         """Start an empty study.
 
         Args:
-            sampler: draws a configuration.
-            seed: of the study; trial i's configuration depends on (seed, i) alone.
+            sampler: says which configuration is tried next.
             rungs: epochs of each rung, strictly ascending (see :mod:`asha_nas.schedulers.rungs`).
             eta: reduction factor η, >= 2.
             configs: configurations to start, >= 1, or None for no bound.
             max_epochs: epochs to hand out in all, or None for no bound.
             promotion: ``capped`` or ``eager``, see the module's docstring.
+            from_scratch: whether a job of a higher rung trains from epoch 0 again.
         """
         self._sampler = sampler
-        self._seed = seed
+        self._starts = (0,) * len(rungs) if from_scratch else (0, *rungs)
         self._epochs = tuple(rungs)
         self._configs = configs
         self._max_epochs = max_epochs
@@ -111,16 +111,16 @@ class ASHA:
         """The deepest promotion that fits, else a new configuration, else WAIT or DONE."""
         for k in reversed(range(len(self._rungs))):
             trial = self._rungs[k].promotable()
-            if trial is not None and self._fits(self._epochs[k + 1] - self._epochs[k]):
+            start, stop = self._starts[k + 1], self._epochs[k + 1]
+            if trial is not None and self._fits(stop - start):
                 self._rungs[k].promote()
-                return self._desk.hand_out(
-                    trial, self._trials[trial], k + 1, start=self._epochs[k], stop=self._epochs[k + 1]
-                )
+                return self._desk.hand_out(trial, self._trials[trial], k + 1, start, stop)
         return self._start_new()
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Record the job's result in its rung."""
         self._desk.take_back(job)
+        self._sampler.learn(job, outcome)
         if job.rung < len(self._rungs) and (outcome.loss is not None or outcome.diverged):
             self._rungs[job.rung].record(job.trial, outcome.loss)
 
@@ -129,9 +129,9 @@ class ASHA:
         enough = self._configs is not None and trial >= self._configs
         if enough or not self._fits(self._epochs[0]):
             return self._desk.nothing()
-        config = draw(self._sampler, self._seed, trial)
-        self._trials.append(config)
-        return self._desk.hand_out(trial, config, rung=0, start=0, stop=self._epochs[0])
+        made = self._sampler.propose(trial)
+        self._trials.append(made.config)
+        return self._desk.hand_out(trial, made.config, rung=0, start=0, stop=self._epochs[0], origin=made.origin)
 
     def _fits(self, epochs: int) -> bool:
         return self._max_epochs is None or self._desk.epochs + epochs <= self._max_epochs

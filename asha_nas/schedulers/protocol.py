@@ -14,10 +14,14 @@ guarantees, which ``tests/contracts/scheduler.py`` holds every implementation to
 4. **DONE is final**, and answered only when no job is in flight.
 5. **Every job once.** Each pair (trial, rung) is handed out at most once, jobs are numbered
    0, 1, 2, … in the order of asking, and trials are numbered in the order of their first job.
-6. **A trial is one thread.** A trial has at most one job in flight; a later job of it starts where
-   the one before stopped, and only if that one had a result.
+6. **A trial is one thread.** A trial has at most one job in flight; a later job of it reaches a higher
+   rung, and only if the one before had a result. It starts where that one stopped, or, where each
+   budget is a training from scratch, at 0.
 7. **Told once.** ``tell`` takes a job in flight exactly once, in any order; anything else is a
    :class:`ProtocolError` and changes nothing.
+
+Most cores only say *how long* a configuration is trained; *which* one is tried next they ask a
+:class:`Sampler`, so that every way of doing the one goes with every way of doing the other.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ import numpy as np
 Config = Mapping[str, Any]
 """What distinguishes a trial; plain JSON values."""
 
-Sampler = Callable[[np.random.Generator], Config]
+Draw = Callable[[np.random.Generator], Config]
 """Draws one configuration. All its randomness comes from the generator."""
 
 
@@ -66,6 +70,10 @@ class Job:
     """Epochs trained before, >= 0."""
     stop: int
     """Epochs to reach, > start."""
+    bracket: int = 0
+    """Bracket the trial belongs to, from 0, in schedulers that have several."""
+    origin: str = ""
+    """Where the configuration comes from, as its sampler says; given with the trial's first job only."""
 
     @property
     def epochs(self) -> int:
@@ -108,13 +116,36 @@ class Scheduler(Protocol):
         ...
 
 
-def draw(sampler: Sampler, seed: int, trial: int) -> Config:
-    """The configuration of trial ``trial``: a function of the study's seed and the trial's number.
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A configuration to try next."""
 
-    Seeding each trial on its own keeps replay free of generator state, and makes two studies of one
-    seed compare the same configurations, whatever their order of finish.
+    config: Config
+    """Plain JSON values."""
+    origin: str
+    """``default``, ``random``, ``model``, ``mutation`` or ``policy``: what made it."""
+
+
+class Sampler(Protocol):
+    """Says which configuration is tried next, and learns from results.
+
+    Guarantees, which ``tests/contracts/sampler.py`` holds every implementation to:
+
+    1. **Deterministic.** A proposal is a function of the constructor's arguments, of its number and of
+       what was proposed and learned before, in that order. Randomness is seeded by the study's seed and the
+       proposal's number, so that no generator's state needs to be kept.
+    2. **Learning is all it is told.** ``learn`` takes each ended job exactly once, failures too, from any
+       number of workers, in any order; jobs of several budgets may be those of one trial.
+    3. **It never fails for want of results**: before there is anything to learn from, it draws at random.
     """
-    return sampler(np.random.default_rng([seed, trial]))
+
+    def propose(self, number: int) -> Proposal:
+        """The configuration of trial ``number``; asked once for each, in ascending order from 0."""
+        ...
+
+    def learn(self, job: Job, outcome: Outcome) -> None:
+        """Take the end of a job of a trial that was proposed."""
+        ...
 
 
 class Desk:
@@ -125,9 +156,11 @@ class Desk:
         self.epochs = 0
         self._in_flight: dict[int, Job] = {}
 
-    def hand_out(self, trial: int, config: Config, rung: int, start: int, stop: int) -> Job:
+    def hand_out(
+        self, trial: int, config: Config, rung: int, start: int, stop: int, bracket: int = 0, origin: str = ""
+    ) -> Job:
         """Number a new job and remember it as in flight."""
-        job = Job(self.jobs, trial, config, rung, start, stop)
+        job = Job(self.jobs, trial, config, rung, start, stop, bracket, origin)
         self.jobs += 1
         self.epochs += job.epochs
         self._in_flight[job.number] = job

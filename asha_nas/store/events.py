@@ -58,6 +58,10 @@ class Asked(Event):
     """The trial's configuration, given with its first job only."""
     identity: str | None = None
     """Canonical identity of the architecture, given with the first job where the space has one."""
+    bracket: int = 0
+    """Bracket of the trial, in schedulers that have several."""
+    origin: str = ""
+    """Where the configuration comes from (``random``, ``model``, …), given with the trial's first job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Hyperparameter spaces: ConfigSpace objects from plain values, seeded sampling from them, and published ones."""
 
 from spaces.hyperparameters.one_shot import CONFIG_SPACES, NINE, config_space
-from spaces.hyperparameters.plain import from_plain, sample, to_plain
+from spaces.hyperparameters.plain import from_plain, plain_values, sample, to_plain
 
-__all__ = ["CONFIG_SPACES", "NINE", "config_space", "from_plain", "sample", "to_plain"]
+__all__ = ["CONFIG_SPACES", "NINE", "config_space", "from_plain", "plain_values", "sample", "to_plain"]

@@ -58,7 +58,12 @@ def to_plain(space: ConfigurationSpace) -> dict[str, Any]:
 def sample(space: ConfigurationSpace, rng: np.random.Generator) -> dict[str, Any]:
     """One configuration as plain values, drawn from the space's own distributions by ``rng`` alone."""
     space.seed(int(rng.integers(2**31)))
-    return {name: _plain(value) for name, value in dict(space.sample_configuration()).items()}
+    return plain_values(space.sample_configuration())
+
+
+def plain_values(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as plain values, without those that are not active."""
+    return {name: _plain(value) for name, value in dict(configuration).items()}
 
 
 def _hyperparameter(name: str, form: Any) -> AnyHyperparameter:

@@ -27,6 +27,7 @@ from typing import Any, cast
 from ConfigSpace import ConfigurationSpace
 from ray.tune.search import Searcher
 
+from asha_nas.samplers import Independent
 from asha_nas.schedulers import ASHA, DONE, PROMOTIONS, Answer, Job, Outcome, ladder
 from spaces import hyperparameters
 from spaces.errors import InvalidValue, UnknownName
@@ -123,7 +124,7 @@ class PromotionASHA(Searcher):
             "metric": metric, "mode": mode,
         }  # fmt: skip
         self._scheduler = ASHA(
-            lambda rng: hyperparameters.sample(self._space, rng), seed,
+            Independent(lambda rng: hyperparameters.sample(self._space, rng), seed),
             rungs=ladder(r, R, eta, rungs), eta=eta, configs=configs, promotion=promotion,
         )  # fmt: skip
         self._in_flight: dict[str, Job] = {}

@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 from asha_nas.engines import Assignment
+from asha_nas.samplers import Independent
 from asha_nas.schedulers import ASHA, Answer, Outcome
 from spaces.errors import InvalidValue
 from trials.contract import Report, Task
@@ -16,7 +17,7 @@ class Source:
     """Hands out ``configs`` jobs of one epoch, and keeps what they report."""
 
     def __init__(self, configs):
-        self.scheduler = ASHA(lambda rng: {}, 0, rungs=(1,), eta=2, configs=configs)
+        self.scheduler = ASHA(Independent(lambda rng: {}, 0), rungs=(1,), eta=2, configs=configs)
         self.reports = []
         self.failures = []
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from asha_nas.samplers import Independent
 from asha_nas.schedulers import (
     ASHA,
     DONE,
@@ -106,7 +107,7 @@ class AshaMachine(RuleBasedStateMachine):
     @initialize(options=settings_of_asha())
     def start(self, options):
         self.options = options
-        self.asha = ASHA(sampler, 3, **options)
+        self.asha = ASHA(Independent(sampler, 3), **options)
         self.naive = Naive(**options)
         self.jobs = []
         self.in_flight = []
@@ -221,7 +222,7 @@ def counts(jobs, rungs):
 def test_capped_rungs_end_with_the_planned_numbers(configs, eta, kind, workers, seed):
     rng = random.Random(seed)
     rungs = ladder(1, 50, eta, kind)
-    asha = ASHA(sampler, 0, rungs=rungs, eta=eta, configs=configs)
+    asha = ASHA(Independent(sampler, 0), rungs=rungs, eta=eta, configs=configs)
     jobs = play(asha, lambda job: Outcome(float(rng.randrange(5))), workers, rng.randrange)
     assert counts(jobs, len(rungs)) == survivors(configs, len(rungs), eta)
 
@@ -230,7 +231,7 @@ def test_capped_rungs_end_with_the_planned_numbers(configs, eta, kind, workers, 
 @given(configs=st.integers(1, 80), eta=st.integers(2, 4), seed=st.integers(0, 10**6))
 def test_eager_rungs_hold_at_least_the_planned_numbers_and_the_final_best(configs, eta, seed):
     rng = random.Random(seed)
-    asha = ASHA(sampler, 0, rungs=(1, eta), eta=eta, configs=configs, promotion="eager")
+    asha = ASHA(Independent(sampler, 0), rungs=(1, eta), eta=eta, configs=configs, promotion="eager")
     loss_of = {}
 
     def losses(job):
@@ -244,7 +245,7 @@ def test_eager_rungs_hold_at_least_the_planned_numbers_and_the_final_best(config
 
 def started(promotion, losses, eta=2, rungs=(1, 2, 4)):
     """An ASHA whose first trials have these results at rung 0: numbers, 'crash' or 'nan'."""
-    asha = ASHA(sampler, 0, rungs=rungs, eta=eta, configs=len(losses), promotion=promotion)
+    asha = ASHA(Independent(sampler, 0), rungs=rungs, eta=eta, configs=len(losses), promotion=promotion)
     jobs = [asha.ask() for _ in losses]
     outcomes = {"crash": Outcome(None), "nan": Outcome(None, diverged=True)}
     for job, loss in zip(jobs, losses, strict=True):
@@ -279,7 +280,7 @@ def test_who_goes_up(promotion, losses, promoted):
 
 
 def test_the_deepest_rung_goes_first():
-    asha = ASHA(sampler, 0, rungs=(1, 2, 4), eta=2, configs=8)
+    asha = ASHA(Independent(sampler, 0), rungs=(1, 2, 4), eta=2, configs=8)
     first = [asha.ask() for _ in range(6)]
     for job in first[:4]:
         asha.tell(job, Outcome(float(job.trial)))
@@ -295,7 +296,7 @@ def test_a_late_better_trial_goes_up_too_only_when_eager():
     """The paper's mispromotion: trial 1 went up early, then better ones came."""
     late = {}
     for promotion in PROMOTIONS:
-        asha = ASHA(sampler, 0, rungs=(1, 4), eta=4, configs=8, promotion=promotion)
+        asha = ASHA(Independent(sampler, 0), rungs=(1, 4), eta=4, configs=8, promotion=promotion)
         jobs = [asha.ask() for _ in range(8)]
         for job in jobs[:4]:
             asha.tell(job, Outcome(10.0 + job.trial))
@@ -307,7 +308,7 @@ def test_a_late_better_trial_goes_up_too_only_when_eager():
 
 
 def test_where_a_promotion_does_not_fit_lower_ones_and_new_configurations_do():
-    asha = ASHA(sampler, 0, rungs=(1, 2, 9), eta=2, configs=None, max_epochs=12)
+    asha = ASHA(Independent(sampler, 0), rungs=(1, 2, 9), eta=2, configs=None, max_epochs=12)
     first = [asha.ask() for _ in range(6)]
     for job in first[:4]:
         asha.tell(job, Outcome(float(job.trial)))
@@ -320,7 +321,7 @@ def test_where_a_promotion_does_not_fit_lower_ones_and_new_configurations_do():
 
 
 def test_a_study_ends_when_nothing_fits_any_more():
-    asha = ASHA(sampler, 0, rungs=(2, 5), eta=2, configs=None, max_epochs=7)
+    asha = ASHA(Independent(sampler, 0), rungs=(2, 5), eta=2, configs=None, max_epochs=7)
     jobs = play(asha, lambda job: Outcome(float(job.trial)), 2, lambda n: 0)
     # Trial 0 may go up, which takes 3 epochs, and a new one takes 2; one is left.
     assert [(job.trial, job.rung) for job in jobs] == [(0, 0), (1, 0), (2, 0)]
@@ -329,13 +330,13 @@ def test_a_study_ends_when_nothing_fits_any_more():
 
 @pytest.mark.parametrize("max_epochs", range(10))
 def test_one_rung_starts_as_many_as_fit(max_epochs):
-    asha = ASHA(sampler, 0, rungs=(3,), eta=2, configs=None, max_epochs=max_epochs)
+    asha = ASHA(Independent(sampler, 0), rungs=(3,), eta=2, configs=None, max_epochs=max_epochs)
     assert len(ups(asha)) == max_epochs // 3
 
 
 def test_configurations_depend_on_seed_and_number_alone():
     def configs(seed, promotion, workers):
-        asha = ASHA(sampler, seed, rungs=(1, 2, 4), eta=2, configs=30, promotion=promotion)
+        asha = ASHA(Independent(sampler, seed), rungs=(1, 2, 4), eta=2, configs=30, promotion=promotion)
         rng = random.Random(workers)
         jobs = play(asha, lambda job: Outcome(rng.random()), workers, rng.randrange)
         return {job.trial: job.config["x"] for job in jobs}
@@ -375,7 +376,7 @@ def test_a_decision_costs_the_logarithm_of_the_number_of_trials(promotion, order
     rng = random.Random(0)
     configs = 3000
     rank = {"random": lambda t: rng.random(), "falling": lambda t: -t, "rising": lambda t: t}[order]
-    asha = ASHA(lambda _: {}, 0, rungs=(1, 3, 9, 27), eta=3, configs=configs, promotion=promotion)
+    asha = ASHA(Independent(lambda _: {}, 0), rungs=(1, 3, 9, 27), eta=3, configs=configs, promotion=promotion)
     Counted.comparisons = 0
     jobs = play(asha, lambda job: Outcome(Counted(rank(job.trial))), 20, rng.randrange)
     # Each ask looks at up to 3 rungs; eager bisects in each, and a tuple comparison costs one == and one <.

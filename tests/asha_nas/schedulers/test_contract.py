@@ -5,13 +5,14 @@ import itertools
 import pytest
 from hypothesis import given, settings
 
+from asha_nas.samplers import Independent
 from asha_nas.schedulers import (
     ASHA,
     DONE,
+    FullTraining,
     Outcome,
     Piece,
     ProtocolError,
-    RandomSearch,
     Sweep,
     ladder,
 )
@@ -24,7 +25,7 @@ def sampler(rng):
 
 def asha(rungs="geometric", promotion="capped", **bounds):
     bounds = {"configs": None, **bounds}
-    return lambda: ASHA(sampler, 7, rungs=ladder(1, 20, 3, rungs), eta=3, promotion=promotion, **bounds)
+    return lambda: ASHA(Independent(sampler, 7), rungs=ladder(1, 20, 3, rungs), eta=3, promotion=promotion, **bounds)
 
 
 CORES = {
@@ -33,12 +34,12 @@ CORES = {
     "asha-epochs": asha("released", max_epochs=60),
     "asha-eager-both": asha("geometric", "eager", configs=12, max_epochs=45),
     "asha-unbounded": asha(),
-    "asha-one-rung": lambda: ASHA(sampler, 0, rungs=(5,), eta=2, configs=6),
-    "asha-eager-eta-2": lambda: ASHA(sampler, 0, rungs=(1, 2, 4, 8), eta=2, configs=12, promotion="eager"),
-    "random-configs": lambda: RandomSearch(sampler, 7, R=5, configs=9),
-    "random-epochs": lambda: RandomSearch(sampler, 7, R=5, configs=None, max_epochs=33),
+    "asha-one-rung": lambda: ASHA(Independent(sampler, 0), rungs=(5,), eta=2, configs=6),
+    "asha-eager-eta-2": lambda: ASHA(Independent(sampler, 0), rungs=(1, 2, 4, 8), eta=2, configs=12, promotion="eager"),
+    "random-configs": lambda: FullTraining(Independent(sampler, 7), R=5, configs=9),
+    "random-epochs": lambda: FullTraining(Independent(sampler, 7), R=5, configs=None, max_epochs=33),
     "sweep-unbounded-by-losses": lambda: Sweep([Piece({"n": n}, n % 3, (1, 3, 9)[n % 3]) for n in range(11)]),
-    "random-unbounded": lambda: RandomSearch(sampler, 7, R=5, configs=None),
+    "random-unbounded": lambda: FullTraining(Independent(sampler, 7), R=5, configs=None),
 }
 
 
@@ -63,7 +64,7 @@ class _Leaky:
 
     def __init__(self, defect):
         self.defect = defect
-        self.core = ASHA(sampler, 7, rungs=(1, 3, 9), eta=3, configs=9)
+        self.core = ASHA(Independent(sampler, 7), rungs=(1, 3, 9), eta=3, configs=9)
         self.waits = 0
 
     def ask(self):
@@ -108,7 +109,7 @@ def test_a_core_with_hidden_state_is_found():
     shared = itertools.count()
 
     def make():
-        return ASHA(lambda rng: {"x": next(shared)}, 7, rungs=(1, 3), eta=3, configs=9)
+        return ASHA(Independent(lambda rng: {"x": next(shared)}, 7), rungs=(1, 3), eta=3, configs=9)
 
     play = contract.Play(2, ((0, Outcome(1.0)),))
     for law in (contract.replaying_any_prefix_gives_the_same_core, contract.two_cores_share_nothing):

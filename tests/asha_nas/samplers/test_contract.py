@@ -53,7 +53,10 @@ SAMPLERS = {  # name: (how one is made, which encodings it takes)
     "random": (lambda encoding, seed: Independent(encoding.draw, seed), ENCODINGS),
     "kde": (KDE, ENCODINGS),
     "kde-greedy": (lambda encoding, seed: KDE(encoding, seed, random_fraction=0, samples=4), ENCODINGS),
-    "hpbandster": (lambda encoding, seed: HpBandSter(encoding, seed, samples=4), [name for name in ENCODINGS if name != "ordinals"]),
+    "hpbandster": (
+        lambda encoding, seed: HpBandSter(encoding, seed, samples=4),
+        [name for name in ENCODINGS if name != "ordinals"],
+    ),
 }
 
 

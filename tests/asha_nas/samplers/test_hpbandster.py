@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from ConfigSpace import ForbiddenEqualsClause
+from ConfigSpace import ForbiddenAndConjunction, ForbiddenEqualsClause
 
 from asha_nas.samplers import HpBandSter
 from asha_nas.samplers.hpbandster import MODEL_FAILED, NOT_FINITE
@@ -100,12 +100,13 @@ def test_a_model_that_fails_is_seen():
 
 
 def test_picks_that_a_clause_forbids_are_seen():
-    space = from_plain(MIXED)
-    space.add(ForbiddenEqualsClause(space["kind"], "b"))
+    space = from_plain({"kind": {"choices": ["a", "b"]}, "flag": {"choices": ["on", "off"]}})
+    clauses = ForbiddenEqualsClause(space["kind"], "b"), ForbiddenEqualsClause(space["flag"], "off")
+    space.add(ForbiddenAndConjunction(*clauses))
     sampler = taught(Hyperparameters(space), samples=1)
     made = [sampler.propose(number) for number in range(60)]
     assert {one.origin for one in made} == {"model", MODEL_FAILED}
-    assert {one.config["kind"] for one in made} == {"a"}
+    assert ("b", "off") not in {(one.config["kind"], one.config["flag"]) for one in made}
 
 
 def test_ratios_that_are_not_finite_are_seen():

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from asha_nas.analysis.trajectory import Trajectory, TrajectoryFold, rank
 from asha_nas.errors import NoResult, TrialNotFound
-from asha_nas.store import Asked, Closed, Event, Failed, Opened, Reported, Row, Told
+from asha_nas.store import Asked, Closed, Event, Failed, Opened, Repeated, Reported, Row, Told
 from asha_nas.study import StudySpec, Sweep
 from trials.contract import Failure
 
@@ -46,6 +47,12 @@ class JobRecord:
     """Times that its reports gave beside ``seconds``, by name; of each name the latest."""
 
     @property
+    def epochs(self) -> int:
+        """Epochs it trained so far beyond ``start``, by the last one reported."""
+        # An objective that reports only at its end trained those before as well.
+        return max(0, max(self.metrics, default=self.start) - self.start)
+
+    @property
     def retrained(self) -> int:
         """Reported epochs that its trial had before this job began, and trained again for want of a checkpoint."""
         return sum(epoch <= self.start for epoch in self.metrics)
@@ -62,7 +69,7 @@ class JobRecord:
 
 @dataclass(slots=True)
 class TrialRecord:
-    """One trial and its jobs, lowest rung first."""
+    """One trial and its jobs, lowest rung first. A job that starts at epoch 0 begins a training from scratch."""
 
     number: int
     config: Mapping[str, Any]
@@ -72,7 +79,7 @@ class TrialRecord:
 
     @property
     def epochs(self) -> int:
-        """Epochs it is trained for, by its last finished job."""
+        """Epochs of its longest training so far, by the jobs that gave a loss."""
         return max((job.stop for job in self.jobs if job.loss is not None), default=0)
 
 
@@ -99,12 +106,14 @@ class Cost:
 
     trials: int
     epochs: int
-    """Epochs trained, each epoch of a trial once: one that was trained again, after a crash or because a
-    checkpoint was lost or damaged, cost time (``trial_seconds``) but is progress only once."""
+    """Epochs trained, of all trainings: a trial that is trained from scratch at each budget has several. Each epoch of
+    a training counts once: one that was trained again, after a crash or because a checkpoint was lost or damaged,
+    cost time (``trial_seconds``) but is progress only once."""
     retrained_epochs: int
     """Epochs that a later job of the same trial trained again, for want of a checkpoint; not in ``epochs``."""
     full_epochs: int | None
-    """Epochs that training every trial to R would have taken; ``None`` in a sweep, which leaves nothing out."""
+    """Epochs that training every trial once, straight to R, would have taken; ``None`` in a sweep, which leaves nothing
+    out."""
     trial_seconds: float
     """Summed over workers."""
     wall_seconds: float
@@ -125,6 +134,9 @@ class History:
         """The best job so far, each time it changed."""
         self.state = "new"
         """``new``, ``open`` (a driver runs it, or died), or why its last driver stopped."""
+        self.repeats: dict[int, Trajectory] = {}
+        """Of a study that was simulated repeatedly, what is kept of each repeat, by its number."""
+        self._fold = TrajectoryFold()
         self._sessions: list[tuple[float, float]] = []
 
     @classmethod
@@ -137,6 +149,7 @@ class History:
 
     def add(self, event: Event, sequence: int, time: float) -> None:
         """Fold in the next event."""
+        self._fold.add(event, time)
         match event:
             case Opened():
                 self.state = "open"
@@ -161,6 +174,8 @@ class History:
                 self.jobs[event.job].retries.append(event.failure)
             case Told():
                 self._end(self.jobs[event.job], event, sequence, time)
+            case Repeated():
+                self.repeats[event.repeat] = Trajectory.from_plain(event.trajectory)
             case _:
                 pass
         if self._sessions:
@@ -170,6 +185,11 @@ class History:
         job.told, job.told_at, job.loss, job.failure = sequence, time, event.loss, event.failure
         if job.loss is not None and (not self.incumbents or _rank(job) < _rank(self.incumbents[-1])):
             self.incumbents.append(job)
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """How the best result came about."""
+        return self._fold.trajectory()
 
     @property
     def best(self) -> JobRecord:
@@ -226,13 +246,9 @@ class History:
 
     def cost(self) -> Cost:
         """What was spent so far. An epoch that was trained twice counts once; see :class:`Cost`."""
-        # By the last epoch reported: an objective that reports only at its end trained those before as well.
-        spent = dict.fromkeys(self.trials, 0)
-        for job in self.jobs.values():
-            spent[job.trial] = max(spent[job.trial], max(job.metrics, default=0))
         return Cost(
             trials=len(self.trials),
-            epochs=sum(spent.values()),
+            epochs=sum(job.epochs for job in self.jobs.values()),
             retrained_epochs=sum(job.retrained for job in self.jobs.values()),
             full_epochs=None if isinstance(self.spec.scheduler, Sweep) else len(self.trials) * self.ladder[-1],
             trial_seconds=sum(sum(job.seconds.values()) for job in self.jobs.values()),
@@ -242,4 +258,4 @@ class History:
 
 def _rank(job: JobRecord) -> tuple[float, int, int]:
     assert job.loss is not None
-    return (job.loss, -job.stop, job.trial)
+    return rank(job.loss, job.stop, job.trial)

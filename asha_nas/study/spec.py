@@ -72,11 +72,9 @@ class StudySpec(Part):
     """Names the study in its store: letters, digits, ``.``, ``_``, ``-``."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything random in the study follows from it."""
-    problem: Annotated[
-        PartialTraining | FullTraining | Objective | Tabulation | Search | Tune, Field(discriminator="kind")
-    ]
+    problem: Annotated[AnyProblem, Field(discriminator="kind")]
     scheduler: Annotated[AnyScheduler, Field(discriminator="kind")]
-    engine: Workers = Workers()
+    engine: Annotated[Workers | Simulation, Field(discriminator="kind")] = Workers()
     retries: Retries = Retries()
     checkpoints: str | None = None
     """Folder or fsspec URL for checkpoints, reachable by all workers; default: the user's data folder."""

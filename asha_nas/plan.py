@@ -16,7 +16,9 @@ from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
 from asha_nas.study import (
     Asha,
+    Curves,
     FullTraining,
+    Lookup,
     Objective,
     PartialTraining,
     Random,
@@ -154,8 +156,7 @@ def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
 
 
 def _rungs(spec: StudySpec, counts: list[int]) -> tuple[RungPlan, ...]:
-    # In a sweep each budget is a training from scratch; elsewhere a rung goes on from the one below.
-    starts = (0,) * len(counts) if isinstance(spec.scheduler, Sweep) else (0, *spec.scheduler.ladder)
+    starts = (0,) * len(counts) if spec.problem.from_scratch else (0, *spec.scheduler.ladder)
     return tuple(
         RungPlan(k, stop, jobs, jobs * (stop - start))
         for k, (start, stop, jobs) in enumerate(zip(starts, spec.scheduler.ladder, counts, strict=False))
@@ -173,6 +174,8 @@ def _files(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> int:
 
 def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int | None]:
     """Seconds per epoch and bytes per checkpoint: measured in the newest like study, else typical."""
+    if isinstance(spec.problem, Lookup | Curves):
+        return None, "next to none: nothing is trained, all is looked up", None
     for record in reversed(store.studies()):
         try:
             other = stored_spec(record.name, record.spec)
@@ -205,6 +208,8 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
         return problem.optimizer, problem.space, problem.data, problem.recipe, problem.table is None
     if isinstance(problem, Objective):
         return problem.objective, problem.space
+    if isinstance(problem, Lookup | Curves):
+        return (problem,)
     return problem.data, problem.recipe
 
 

@@ -20,7 +20,7 @@ def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
     if isinstance(options, Asha):
         return ASHA(
             sampler, rungs=options.ladder, eta=options.eta, configs=options.configs,
-            max_epochs=options.max_epochs, promotion=options.promotion,
+            max_epochs=options.max_epochs, promotion=options.promotion, from_scratch=spec.problem.from_scratch,
         )  # fmt: skip
     if isinstance(options, Random):
         return FullTraining(sampler, R=options.R, configs=options.configs, max_epochs=options.max_epochs)

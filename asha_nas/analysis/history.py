@@ -229,7 +229,11 @@ class History:
         # By the last epoch reported: an objective that reports only at its end trained those before as well.
         spent = dict.fromkeys(self.trials, 0)
         for job in self.jobs.values():
-            spent[job.trial] = max(spent[job.trial], max(job.metrics, default=0))
+            reached = max(job.metrics, default=0)
+            again = (
+                self.spec.problem.from_scratch
+            )  # each job's epochs are its own, else a later one's hold an earlier's
+            spent[job.trial] = spent[job.trial] + reached if again else max(spent[job.trial], reached)
         return Cost(
             trials=len(self.trials),
             epochs=sum(spent.values()),

@@ -3,6 +3,7 @@
 A TOML file, the command line and Python all make the same :class:`StudySpec`.
 """
 
+from asha_nas.study.lookup import Curves, Lookup
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.reading import make_spec, read_spec
 from asha_nas.study.scheduling import Asha, Random, Sweep
@@ -10,6 +11,6 @@ from asha_nas.study.search import Search
 from asha_nas.study.spec import Retries, StudySpec, Workers
 
 __all__ = [
-    "Asha", "FullTraining", "Objective", "PartialTraining", "Random", "Retries", "Search", "StudySpec", "Sweep",
-    "Tabulation", "Workers", "make_spec", "read_spec",
+    "Asha", "Curves", "FullTraining", "Lookup", "Objective", "PartialTraining", "Random", "Retries", "Search",
+    "StudySpec", "Sweep", "Tabulation", "Workers", "make_spec", "read_spec",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from asha_nas.errors import SpecError, UserError
+from asha_nas.study.lookup import Curves, Lookup
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.scheduling import Asha, Random, Sweep
 from asha_nas.study.search import Search
@@ -71,7 +72,7 @@ def _in_words(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
 
 _BY_KIND: dict[str, type[BaseModel]] = {
     "darts-cnn": PartialTraining, "evaluate": FullTraining, "objective": Objective, "tabulate": Tabulation,
-    "search": Search, "asha": Asha, "random": Random, "sweep": Sweep,
+    "search": Search, "table": Lookup, "curves": Curves, "asha": Asha, "random": Random, "sweep": Sweep,
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -21,6 +21,8 @@ class Search(Part):
 
     It is run by a sweep: one search from scratch for each seed and each budget, in search epochs.
     """
+
+    from_scratch: ClassVar[bool] = True
 
     kind: Literal["search"] = "search"
     optimizer: str = "gdas"

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from asha_nas.study.lookup import Curves, Lookup
 from asha_nas.study.part import Part
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.scheduling import Asha, Random, Sweep
@@ -64,7 +65,9 @@ class StudySpec(Part):
     """Names the study in its store: letters, digits, ``.``, ``_``, ``-``."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything random in the study follows from it."""
-    problem: Annotated[PartialTraining | FullTraining | Objective | Tabulation | Search, Field(discriminator="kind")]
+    problem: Annotated[
+        PartialTraining | FullTraining | Objective | Tabulation | Search | Lookup | Curves, Field(discriminator="kind")
+    ]
     scheduler: Annotated[Asha | Random | Sweep, Field(discriminator="kind")]
     engine: Workers = Workers()
     retries: Retries = Retries()

@@ -16,9 +16,11 @@ from asha_nas.samplers import Independent
 from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
 from asha_nas.study import (
+    Curves,
     Full,
     FullTraining,
     Halving,
+    Lookup,
     Model,
     Objective,
     OneShot,
@@ -189,7 +191,7 @@ def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
 def _rungs(spec: StudySpec, counts: _Counts) -> tuple[RungPlan, ...]:
     ladder = spec.scheduler.ladder
     # A promotion goes on from the rung below, unless each budget is a training from scratch, as all are in a sweep.
-    scratch = isinstance(spec.scheduler, Sweep) or getattr(spec.problem, "from_scratch", False)
+    scratch = isinstance(spec.scheduler, Sweep) or spec.problem.from_scratch
     before = (0,) * len(ladder) if scratch else (0, *ladder)
     return tuple(
         RungPlan(k, stop, jobs, jobs * stop - (jobs - begun) * start)
@@ -208,6 +210,8 @@ def _files(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> int:
 
 def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int | None]:
     """Seconds per epoch and bytes per checkpoint: measured in the newest like study, else typical."""
+    if isinstance(spec.problem, Lookup | Curves):
+        return None, "next to none: nothing is trained, all is looked up", None
     for record in reversed(store.studies()):
         try:
             other = stored_spec(record.name, record.spec)
@@ -240,6 +244,8 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
         return problem.optimizer, problem.space, problem.data, problem.recipe, problem.table is None
     if isinstance(problem, Objective):
         return problem.objective, problem.space
+    if isinstance(problem, Lookup | Curves):
+        return (problem,)
     return problem.data, problem.recipe
 
 

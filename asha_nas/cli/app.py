@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from asha_nas.cli import correlate, data, doctor, run, search, show, space, table
+from asha_nas.cli import compare, correlate, data, doctor, run, search, show, space, table
 from asha_nas.cli.output import err
 from asha_nas.errors import PackagesOverwritten, UserError
 
@@ -33,6 +33,7 @@ app.command("ls", rich_help_panel=_READ)(show.ls)
 app.command("show", rich_help_panel=_READ)(show.show)
 app.command("best", rich_help_panel=_READ)(show.best)
 app.command("explain", rich_help_panel=_READ)(show.explain)
+app.command("compare", rich_help_panel=_READ)(compare.compare)
 app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)
 app.add_typer(table.app, name="table", rich_help_panel=_PREPARE)

@@ -11,7 +11,7 @@ from ConfigSpace import ConfigurationSpace
 
 from asha_nas import searching, tabulation
 from asha_nas.schedulers import Config, Draw
-from asha_nas.study import FullTraining, Objective, PartialTraining, Search, StudySpec, Tabulation
+from asha_nas.study import FullTraining, Objective, PartialTraining, Search, StudySpec, Tabulation, Tune
 from spaces import hyperparameters
 from spaces.darts_cell import parse_genotype, sample_genotype
 from spaces.encodings import Encoding, Hyperparameters
@@ -61,7 +61,10 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
         tabulation.check_channels(spec)
         return Problem(_nothing, CellTraining(problem.data, problem.recipe, _data_dir()), problem.metric)
     if isinstance(problem, Search):
-        return _search(problem)
+        return Problem(_nothing, _one_shot(problem), problem.metric)
+    if isinstance(problem, Tune):
+        space = Hyperparameters(problem.described())
+        return Problem(space.draw, _one_shot(problem), problem.metric, encoding=space)
     if isinstance(problem, PartialTraining):
         partial = training.PartialTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
         return Problem(_Architectures(problem.operations), partial, problem.metric)
@@ -102,12 +105,11 @@ class _Always:
         return {"genotype": self.genotype}
 
 
-def _search(problem: Search) -> Problem:
+def _one_shot(problem: Search | Tune) -> OneShotSearch:
     searching.scorer(problem)  # say now, not in every worker, what it cannot score
-    trial = OneShotSearch(
+    return OneShotSearch(
         problem.optimizer, problem.space, problem.data, problem.recipe, problem.table, problem.variant, _data_dir()
     )
-    return Problem(_nothing, trial, problem.metric)
 
 
 def _objective(problem: Objective, function: objective.Function | None) -> Problem:

@@ -10,10 +10,12 @@ from typing import Any, Final
 from asha_nas.analysis.history import History
 from asha_nas.analysis.trajectory import Trajectory
 from asha_nas.errors import InvalidValue, NoResult, UserError
-from asha_nas.study import StudySpec
+from asha_nas.study import Simulation, StudySpec
 
 _IGNORED: Final = ("name", "seed", "engine", "retries", "checkpoints", "version")
 """What may differ between two repeats: nothing of it is what the study is about."""
+_SIMULATED: Final = ("workers", "stragglers", "failures")
+"""What counts of an engine after all where it is simulated, as there it is chosen to see what it does."""
 _GROUND: Final = ("table", "space", "vertices", "data", "curves", "task", "objective")
 """Fields of a problem that say what its results are measured on."""
 
@@ -62,7 +64,7 @@ class Line:
 def lines(entries: Sequence[Entry], labels: Mapping[str, str] | None = None) -> list[Line]:
     """Put studies together into lines, in the order of their first studies.
 
-    Studies form a line if their specs differ in name and seed alone, or in what they ran on. A label says what
+    Studies form a line if their specs differ in name and seed alone, or in what they really ran on. A label says what
     distinguishes a line, such as ``bohb gdas cs2`` or ``evolution``.
 
     Args:
@@ -115,6 +117,8 @@ def ground(spec: StudySpec) -> dict[str, str]:
 def facts(spec: StudySpec) -> dict[str, Any]:
     """What a study is, as flat settings by dotted name, without what may differ between repeats."""
     values = spec.model_dump(mode="json", exclude=set(_IGNORED))
+    if isinstance(spec.engine, Simulation):
+        values["engine"] = spec.engine.model_dump(include=set(_SIMULATED))
     flat = dict(_flattened(values))
     flat.pop("problem.recipe.threads", None)  # follows from the engine
     return flat
@@ -139,6 +143,10 @@ def _text(value: Any) -> str:
 # --- what lines are called -------------------------------------------------------------------------
 
 
+_LONGEST: Final = 48
+"""Characters of a label; a study that would need more is called by its own name."""
+
+
 def _labels(specs: Sequence[StudySpec], taken: set[str]) -> list[str]:
     """A short name for each, all different."""
     several_spaces = len({_text(ground(spec)) for spec in specs}) > 1
@@ -147,7 +155,7 @@ def _labels(specs: Sequence[StudySpec], taken: set[str]) -> list[str]:
     for spec, label in zip(specs, short, strict=True):
         alike = [other for other, its in zip(specs, short, strict=True) if its == label]
         words = " ".join([label, *_distinguishing(spec, alike)])
-        made.append(spec.name if words in taken else words)
+        made.append(spec.name if words in taken or len(words) > _LONGEST else words)
     return made
 
 

@@ -176,7 +176,8 @@ def _print_ends(standings: Sequence[Standing], value: Value, unit: float, unit_n
 
 
 def _moment(x: float, unit: float, name: str) -> str:
-    return f"{x / unit:,.3g} {name}" if name else f"{x:,.0f}"
+    number = x / unit
+    return f"{number:,.0f} {name}".strip() if not name or number >= 100 else f"{number:.3g} {name}"
 
 
 def _mean(one: Standing, value: Value) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from asha_nas.analysis.history import History
 from asha_nas.analysis.trajectory import Trajectory
 from asha_nas.errors import InvalidValue, NoResult, UserError
-from asha_nas.study import Simulation, StudySpec
+from asha_nas.study import StudySpec
 
 _IGNORED: Final = ("name", "seed", "engine", "retries", "checkpoints", "version")
 """What may differ between two repeats: nothing of it is what the study is about."""
@@ -117,8 +117,9 @@ def ground(spec: StudySpec) -> dict[str, str]:
 def facts(spec: StudySpec) -> dict[str, Any]:
     """What a study is, as flat settings by dotted name, without what may differ between repeats."""
     values = spec.model_dump(mode="json", exclude=set(_IGNORED))
-    if isinstance(spec.engine, Simulation):
-        values["engine"] = spec.engine.model_dump(include=set(_SIMULATED))
+    engine = spec.engine.model_dump(mode="json")
+    if engine["kind"] == "simulator":
+        values["engine"] = {name: engine[name] for name in _SIMULATED}
     flat = dict(_flattened(values))
     flat.pop("problem.recipe.threads", None)  # follows from the engine
     return flat
@@ -172,11 +173,10 @@ def _distinguishing(spec: StudySpec, alike: Sequence[StudySpec]) -> list[str]:
     """``name=value`` of each setting in which it differs from others of the same short name."""
     found = [facts(other) for other in alike]
     own = facts(spec)
-    return [
-        f"{name.rpartition('.')[2]}={_text(own[name])}"
-        for name in _names(found)
-        if name in own and len({_text(each.get(name)) for each in found}) > 1
-    ]
+    differing = [name for name in _names(found) if len({_text(each.get(name)) for each in found}) > 1]
+    short = [name.rpartition(".")[2] for name in differing]
+    shown = short if len(set(short)) == len(short) else differing
+    return [f"{words}={_text(own[name])}" for words, name in zip(shown, differing, strict=True) if name in own]
 
 
 def parse(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import typer
 
 from asha_nas import searching
 from asha_nas.analysis import History
 from asha_nas.analysis import evaluation as evaluated
 from asha_nas.cli import search_view, show
+from asha_nas.cli.files import check_picture, drawing
 from asha_nas.cli.output import out, print_json, size, table
 from asha_nas.errors import InvalidValue
 from asha_nas.live import LADDER, LiveView, duration, shown
@@ -61,8 +61,7 @@ def check_draw(spec: StudySpec, path: Path | None) -> None:
         return
     if isinstance(spec.problem, Objective | Tabulation | Curves):
         raise InvalidValue("--draw", str(path), "only architectures and searches can be drawn", "Leave it out.")
-    if path.suffix.lower() not in (".svg", ".png"):
-        raise InvalidValue("--draw", str(path), "must end in .svg or .png")
+    check_picture(path)
 
 
 def go_on(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | None = None) -> None:
@@ -124,7 +123,7 @@ def print_end_json(study: Any, draw: Path | None) -> None:
         path = _write_table(study) if history.state == "done" else None
         print_json({"study": study.name, "state": history.state, "table": path, "cost": history.cost()})
     elif isinstance(study.spec.problem, Search):
-        print_json(search_view.as_values(study.spec, history, draw or _drawing(study.name)))
+        print_json(search_view.as_values(study.spec, history, draw or drawing(study.name)))
     else:
         show.print_best_json(study.spec, history, draw)
 
@@ -162,7 +161,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         return
     show.print_best(history)
     if isinstance(spec.problem, PartialTraining) or (draw is not None and isinstance(spec.problem, Lookup)):
-        path = draw or _drawing(study.name)
+        path = draw or drawing(study.name)
         show.draw_cell(spec, history.best_trial, path)
         out.print(f"it is drawn in {path}", soft_wrap=True)
     show.print_cost(history)
@@ -174,7 +173,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
 
 
 def _print_end_of_search(study: Any, problem: Search, history: History, draw: Path | None) -> None:
-    search_view.print_found(study.spec, history, draw or _drawing(study.name))
+    search_view.print_found(study.spec, history, draw or drawing(study.name))
     show.print_cost(history)
     out.print("\nnext:")
     words = [_command("show", study), _command("best", study, "--draw cell.svg")]
@@ -185,11 +184,6 @@ def _print_end_of_search(study: Any, problem: Search, history: History, draw: Pa
         words.append(f"{_command('evaluate', study, '--seeds 3')}      # from scratch, on the test set")
     for line in words:
         out.print(f"  {line}", soft_wrap=True, markup=False)
-
-
-def _drawing(name: str) -> Path:
-    """Where a study is drawn unless it is said."""
-    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
 
 
 def _write_table(study: Any) -> str:

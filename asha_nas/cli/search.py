@@ -88,7 +88,7 @@ def search(
     """
     store = Store(store_url)
     budgets = None if epochs is None else _numbers(epochs)
-    chosen = _seeds(seeds)
+    chosen = parse_seeds(seeds)
     single = len(chosen) * len(budgets or [0]) == 1 and workers is None and address is None
     values: dict[str, Any] = {
         "name": name or free_name(store, f"{optimizer}-{space}-{data}"), "checkpoints": checkpoints,
@@ -114,7 +114,7 @@ def _numbers(text: str) -> list[int]:
         raise typer.BadParameter(rule, param_hint="--epochs") from None
 
 
-def _seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
     """Numbers and ranges, both ends included, with commas between them."""
     try:
         return [seed for part in text.split(",") for seed in _range(part)]

@@ -15,7 +15,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from asha_nas.analysis.lines import Line
 from asha_nas.analysis.trajectory import Trajectory
@@ -252,6 +251,8 @@ def standard_error(column: Array) -> float:
 
 def difference(column: Array, best: Array) -> Difference:
     """Difference of two means with Welch's interval: t of Satterthwaite's degrees of freedom times its error."""
+    from scipy import stats  # noqa: PLC0415 - takes a while to import
+
     mean = float(column.mean() - best.mean())
     own, other = standard_error(column) ** 2, standard_error(best) ** 2
     if min(len(column), len(best)) < 2 or own + other == 0:

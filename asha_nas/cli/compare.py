@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from asha_nas.analysis import comparison as numbers
 from asha_nas.analysis import lines as grouping
+from asha_nas.analysis.comparison import Averaged, Axis, Moment, Standing, Value
 from asha_nas.cli import show
 from asha_nas.cli.files import check_picture, drawing, make_room, not_written, write_csv
 from asha_nas.cli.options import JsonOption, StoreOption, names
 from asha_nas.cli.output import err, out, print_json, table
 from asha_nas.store import Store
-
-if TYPE_CHECKING:
-    from asha_nas.analysis.comparison import Averaged, Axis, Moment, Standing, Value
 
 
 def compare(
@@ -58,8 +57,6 @@ def compare(
 
     Means and standard errors over repeats, as Figures 5, 14 and 15 of NAS-Bench-1Shot1 (Zela et al., 2020) have them.
     """
-    from asha_nas.analysis import comparison as numbers  # noqa: PLC0415 - imports SciPy
-
     axis = numbers.find_axis(axis_name)
     chosen, labels = grouping.parse(studies)
     picture = draw or drawing(f"{chosen[0]}-comparison")
@@ -109,12 +106,10 @@ def _values(lines: Sequence[grouping.Line]) -> list[dict[str, Any]]:
 
 
 def _remarks(lines: Sequence[grouping.Line]) -> Iterator[str]:
-    from asha_nas.analysis.comparison import repeated_exactly  # noqa: PLC0415 - imports SciPy
-
     for line in lines:
         if differing := grouping.differences(line):
             yield f"the studies of {line.label!r} differ not by their seed alone: {', '.join(differing)}"
-        if same := repeated_exactly(line):
+        if same := numbers.repeated_exactly(line):
             count = len(line.trajectories)
             yield f"{same} of the {count} repeats of {line.label!r} are like another one to the last digit; same seed?"
     single = [line.label for line in lines if len(line.trajectories) == 1]
@@ -166,9 +161,7 @@ def _print_table(moments: Sequence[Moment], axis: Axis, value: Value, unit: floa
 
 
 def _print_ends(standings: Sequence[Standing], value: Value, unit: float, unit_name: str) -> None:
-    from asha_nas.analysis.comparison import CONFIDENCE  # noqa: PLC0415 - imports SciPy
-
-    interval = f"{100 * CONFIDENCE:.0f} % interval"
+    interval = f"{100 * numbers.CONFIDENCE:.0f} % interval"
     heads = ["", "its end", f"behind {standings[0].label}", interval]
     rows = [[one.label, _moment(one.x, unit, unit_name), *_behind(one, value)] for one in standings]
     out.print()

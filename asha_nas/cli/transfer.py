@@ -74,7 +74,9 @@ def transfer(
 
 def _seeds(text: str) -> list[int]:
     """As those of ``search``, but a single number is how many."""
-    return parse_seeds(f"0..{int(text) - 1}" if text.isdecimal() and int(text) > 0 else text)
+    if text == "0":
+        raise typer.BadParameter("a single number is how many, so it must be at least 1", param_hint="--seeds")
+    return parse_seeds(f"0..{int(text) - 1}" if text.isdecimal() else text)
 
 
 # --- before ----------------------------------------------------------------------------------------

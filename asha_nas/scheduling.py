@@ -77,7 +77,7 @@ def _model(options: Model, encoding: Encoding, seed: int) -> Sampler:
 
 def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:
     """A fresh scheduler core for a spec, around a fresh sampler."""
-    options, from_scratch = spec.scheduler, getattr(spec.problem, "from_scratch", False)
+    options, from_scratch = spec.scheduler, spec.problem.from_scratch
     if isinstance(options, Promoting):
         return ASHA(
             sampler, rungs=options.ladder, eta=options.eta, configs=options.configs, max_epochs=options.max_epochs,

@@ -26,6 +26,8 @@ class JobRecord:
     """Sequence number of its Asked event."""
     asked_at: float
     """Seconds since 1970, UTC."""
+    bracket: int = 0
+    """Bracket of its trial, in schedulers that have several."""
     told: int | None = None
     """Sequence number of its Told event, once it ended."""
     told_at: float | None = None
@@ -75,6 +77,8 @@ class TrialRecord:
     config: Mapping[str, Any]
     identity: str | None
     """Canonical identity of its architecture, where the space has one."""
+    origin: str = ""
+    """Where its configuration comes from: ``default``, ``random``, ``model``, ``mutation`` or ``policy``."""
     jobs: list[JobRecord] = field(default_factory=list)
 
     @property
@@ -157,9 +161,13 @@ class History:
             case Closed():
                 self.state = event.reason
             case Asked():
-                job = JobRecord(event.job, event.trial, event.rung, event.start, event.stop, sequence, time)
+                job = JobRecord(
+                    event.job, event.trial, event.rung, event.start, event.stop, sequence, time, event.bracket
+                )
                 if event.trial not in self.trials:
-                    self.trials[event.trial] = TrialRecord(event.trial, event.config or {}, event.identity)
+                    self.trials[event.trial] = TrialRecord(
+                        event.trial, event.config or {}, event.identity, event.origin
+                    )
                 self.trials[event.trial].jobs.append(job)
                 self.jobs[event.job] = job
             case Reported():
@@ -185,6 +193,11 @@ class History:
         job.told, job.told_at, job.loss, job.failure = sequence, time, event.loss, event.failure
         if job.loss is not None and (not self.incumbents or _rank(job) < _rank(self.incumbents[-1])):
             self.incumbents.append(job)
+
+    @property
+    def last_time(self) -> float | None:
+        """When its newest event was, in seconds since 1970; None if there is none."""
+        return self._sessions[-1][1] if self._sessions else None
 
     @property
     def trajectory(self) -> Trajectory:
@@ -232,8 +245,8 @@ class History:
         levels: list[list[JobRecord]] = [[] for _ in self.ladder]
         for job in self.jobs.values():
             levels[job.rung].append(job)
-        climbing = not isinstance(self.spec.scheduler, Sweep)
-        above = [len(level) if climbing else 0 for level in levels[1:]] + [0]
+        first = {trial.jobs[0].number for trial in self.trials.values()}
+        above = [sum(job.number not in first for job in level) for level in levels[1:]] + [0]
         return [self._rung(k, level, promoted) for k, (level, promoted) in enumerate(zip(levels, above, strict=True))]
 
     def _rung(self, k: int, level: list[JobRecord], promoted: int) -> RungView:

@@ -126,7 +126,7 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a study after a crash, a stop, or anything else."""
-    from asha_nas import api  # noqa: PLC0415 - imports PyTorch
+    from asha_nas import api  # noqa: PLC0415 - imports pandas
 
     study = api.load(name, store=Store(store_url))
     check_draw(study.spec, draw)

@@ -22,7 +22,7 @@ from asha_nas.live_search import SEARCH
 from asha_nas.provenance import source_hash
 from asha_nas.store import Store
 from asha_nas.store.database import default_url
-from asha_nas.study import FullTraining, Objective, PartialTraining, Search, StudySpec, Tabulation
+from asha_nas.study import Curves, FullTraining, Lookup, Objective, PartialTraining, Search, StudySpec, Tabulation
 
 
 def start(spec: StudySpec, store: Store, *, plan: bool, draw: Path | None, as_json: bool) -> None:
@@ -32,13 +32,15 @@ def start(spec: StudySpec, store: Store, *, plan: bool, draw: Path | None, as_js
         return
     check_draw(spec, draw)
     check_data(spec)
-    from asha_nas import api  # noqa: PLC0415 - imports PyTorch
+    from asha_nas import api  # noqa: PLC0415 - imports pandas
 
     go_on(api.create(spec, store=store), draw=draw, as_json=as_json)
 
 
 def check_data(spec: StudySpec) -> None:
     """Fail now, with the remedy, rather than in every worker, if the data set or the table is not there."""
+    if isinstance(spec.problem, Lookup | Curves):
+        return  # making the study checks them
     if isinstance(spec.problem, Search):
         searching.scorer(spec.problem)  # before PyTorch is imported, which takes a while
     if not isinstance(spec.problem, Objective):
@@ -57,14 +59,14 @@ def check_draw(spec: StudySpec, path: Path | None) -> None:
     """Fail now, rather than after the training, if the drawing cannot be made."""
     if path is None:
         return
-    if isinstance(spec.problem, Objective | Tabulation):
+    if isinstance(spec.problem, Objective | Tabulation | Curves):
         raise InvalidValue("--draw", str(path), "only architectures and searches can be drawn", "Leave it out.")
     check_picture(path)
 
 
 def go_on(study: Any, *, draw: Path | None, as_json: bool, max_hours: float | None = None) -> None:
     """Run a study, new or begun, and tell how it goes."""
-    from asha_nas.plan import planned_epochs  # noqa: PLC0415 - imports PyTorch
+    from asha_nas.plan import planned_epochs  # noqa: PLC0415
 
     spec, history = study.spec, study.history()
     if as_json:
@@ -98,12 +100,20 @@ def _described(spec: StudySpec) -> str:
         seeds = f"{len(problem.seeds)} seeds" if len(problem.seeds) > 1 else f"seed {problem.seeds[0]}"
         scored = f"cells looked up in {problem.table}" if problem.table else "no table"
         return f"{search_view.title(problem)}, {seeds}, {', '.join(map(str, ladder))} epochs; {scored}"
+    if isinstance(problem, Lookup | Curves):
+        return f"{spec.scheduler.kind} over {_looked_up(problem)}, {rungs}"
     network = f"{problem.recipe.cells} cells, {problem.recipe.channels} channels"
     if isinstance(problem, FullTraining):
         return (
             f"{getattr(spec.scheduler, 'configs', '')} seeds of one architecture on {problem.data} ({network}), {rungs}"
         )
     return f"{spec.scheduler.kind} over DARTS cells on {problem.data} ({network}), {rungs}"
+
+
+def _looked_up(problem: Lookup | Curves) -> str:
+    if isinstance(problem, Lookup):
+        return f"cells of {problem.space}, looked up in {problem.table}"
+    return f"recorded trainings of {problem.task}"
 
 
 def print_end_json(study: Any, draw: Path | None) -> None:
@@ -150,10 +160,10 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         _print_end_of_search(study, spec.problem, history, draw)
         return
     show.print_best(history)
-    if isinstance(spec.problem, PartialTraining):
+    if isinstance(spec.problem, PartialTraining) or (draw is not None and isinstance(spec.problem, Lookup)):
         path = draw or drawing(study.name)
         show.draw_cell(spec, history.best_trial, path)
-        out.print(f"its cells are drawn in {path}", soft_wrap=True)
+        out.print(f"it is drawn in {path}", soft_wrap=True)
     show.print_cost(history)
     out.print("\nnext:")
     for words in (_command("show", study), _command("explain", study, str(history.best.trial))):
@@ -177,7 +187,7 @@ def _print_end_of_search(study: Any, problem: Search, history: History, draw: Pa
 
 
 def _write_table(study: Any) -> str:
-    from asha_nas import tabulation  # noqa: PLC0415 - imports PyTorch
+    from asha_nas import tabulation  # noqa: PLC0415
 
     return str(tabulation.write(study.spec, study.store.rows(study.store.study(study.name))))
 

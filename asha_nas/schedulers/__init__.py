@@ -1,7 +1,7 @@
 """Scheduler cores: what is decided, and nothing else."""
 
 from asha_nas.schedulers.asha import ASHA, PROMOTIONS
-from asha_nas.schedulers.brackets import Bracket, halving, hyperband, jobs_by_rung
+from asha_nas.schedulers.brackets import Bracket, halving, hyperband
 from asha_nas.schedulers.full_training import FullTraining
 from asha_nas.schedulers.protocol import (
     DONE,
@@ -23,5 +23,5 @@ from asha_nas.schedulers.synchronous import SynchronousHalving
 __all__ = [
     "ASHA", "DONE", "LADDERS", "PROMOTIONS", "WAIT", "Answer", "Bracket", "Config", "Draw", "FullTraining", "Job",
     "Outcome", "Piece", "Proposal", "ProtocolError", "Sampler", "Scheduler", "Sweep", "SynchronousHalving", "halving",
-    "hyperband", "jobs_by_rung", "ladder", "survivors",
+    "hyperband", "ladder", "survivors",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -38,17 +37,3 @@ def halving(configs: int, rungs: int, eta: int, rung: int = 0) -> Bracket:
     while len(sizes) < rungs - rung and sizes[-1] // eta:
         sizes.append(sizes[-1] // eta)
     return Bracket(rung, tuple(sizes))
-
-
-def jobs_by_rung(brackets: Sequence[Bracket], iterations: int, rungs: int) -> tuple[int, ...]:
-    """Jobs at each rung when ``brackets`` are run in turn, ``iterations`` of them in all, and none fails.
-
-    >>> jobs_by_rung(hyperband(3, 2), 64, 3)
-    (88, 86, 106)
-    """
-    counts = [0] * rungs
-    for iteration in range(iterations):
-        bracket = brackets[iteration % len(brackets)]
-        for stage, size in enumerate(bracket.sizes):
-            counts[bracket.rung + stage] += size
-    return tuple(counts)

@@ -3,6 +3,7 @@
 A TOML file, the command line and Python all make the same :class:`StudySpec`.
 """
 
+from asha_nas.study.lookup import Curves, Lookup
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.reading import make_spec, read_spec
 from asha_nas.study.scheduling import (
@@ -31,8 +32,8 @@ from asha_nas.study.spec import AnyProblem, Retries, StudySpec, Workers
 from asha_nas.study.tune import Tune
 
 __all__ = [
-    "LEARNING", "AnyProblem", "AnyScheduler", "Asha", "AsyncBohb", "AsyncHyperband", "Bohb", "Evolution", "Full",
-    "FullTraining", "Halving", "Hyperband", "Model", "Objective", "OneShot", "PartialTraining", "Promoting", "Random",
-    "Reinforce", "Retries", "Search", "Simulation", "Smac", "StudySpec", "SuccessiveHalving", "Sweep", "Tabulation",
-    "Tpe", "Tune", "Workers", "make_spec", "read_spec",
+    "LEARNING", "AnyProblem", "AnyScheduler", "Asha", "AsyncBohb", "AsyncHyperband", "Bohb", "Curves", "Evolution",
+    "Full", "FullTraining", "Halving", "Hyperband", "Lookup", "Model", "Objective", "OneShot", "PartialTraining",
+    "Promoting", "Random", "Reinforce", "Retries", "Search", "Simulation", "Smac", "StudySpec", "SuccessiveHalving",
+    "Sweep", "Tabulation", "Tpe", "Tune", "Workers", "make_spec", "read_spec",
 ]  # fmt: skip

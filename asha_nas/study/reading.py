@@ -61,6 +61,9 @@ def _in_words(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     where = ".".join(place) or "study"
     if problem["type"] == "extra_forbidden":
         return f"unknown key {where!r}{_nearest(place[-1], _keys(model, problem['loc'][:-1]))}"
+    if problem["type"] == "union_tag_invalid":
+        kinds = [kind.strip("'") for kind in problem["ctx"]["expected_tags"].split(", ")]
+        return f"{where}.kind = {problem['ctx']['tag']!r}: unknown kind{_nearest(problem['ctx']['tag'], kinds)}"
     if problem["type"] == "missing":
         return f"{where} is missing"
     rule = problem["msg"].removeprefix("Value error, ")

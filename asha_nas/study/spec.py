@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from asha_nas.study.lookup import Curves, Lookup
 from asha_nas.study.part import Part
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.scheduling import LEARNING, AnyScheduler, Sweep
@@ -19,10 +20,10 @@ from asha_nas.study.search import Search, sweep_of_searches
 from asha_nas.study.simulation import Simulation
 from asha_nas.study.tune import Tune
 
-AnyProblem = PartialTraining | FullTraining | Objective | Tabulation | Search | Tune
+AnyProblem = PartialTraining | FullTraining | Objective | Tabulation | Search | Tune | Lookup | Curves
 """Every kind of problem."""
 
-LOOK_UPS = ("objective",)
+LOOK_UPS = ("table", "curves", "objective")
 """Kinds of problems whose results are looked up: they can be played on a virtual clock."""
 
 
@@ -72,11 +73,9 @@ class StudySpec(Part):
     """Names the study in its store: letters, digits, ``.``, ``_``, ``-``."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything random in the study follows from it."""
-    problem: Annotated[
-        PartialTraining | FullTraining | Objective | Tabulation | Search | Tune, Field(discriminator="kind")
-    ]
+    problem: Annotated[AnyProblem, Field(discriminator="kind")]
     scheduler: Annotated[AnyScheduler, Field(discriminator="kind")]
-    engine: Workers = Workers()
+    engine: Annotated[Workers | Simulation, Field(discriminator="kind")] = Workers()
     retries: Retries = Retries()
     checkpoints: str | None = None
     """Folder or fsspec URL for checkpoints, reachable by all workers; default: the user's data folder."""

@@ -1,11 +1,13 @@
 """Synchronous halving: who goes on, when, and what happens to brackets that lose jobs."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asha_nas.samplers import Independent
-from asha_nas.schedulers import DONE, WAIT, Job, Outcome, SynchronousHalving, halving, hyperband
+from asha_nas.schedulers import DONE, WAIT, Job, Outcome, SynchronousHalving, halving, hyperband, ladder
 
 CRASHED, DIVERGED = Outcome(None), Outcome(None, diverged=True)
 
@@ -159,3 +161,14 @@ def test_whoever_goes_on_was_among_the_best_of_its_stage(workers, ends, losses):
                 assert here == [trial for _, trial in below[:size]]
             else:
                 assert len(here) == size
+
+
+@pytest.mark.parametrize("workers", [1, 16, 300])
+def test_bohb_of_nas_bench_1shot1_makes_280_runs(workers):
+    rungs = ladder(25, 100, 2, "released")
+    core = SynchronousHalving(
+        Independent(lambda rng: {}, 0), rungs=rungs, brackets=hyperband(3, 2), iterations=64, from_scratch=True
+    )
+    jobs = run(core, lambda job: Outcome(float(job.trial * 7919 % 1000)), workers)
+    assert Counter(job.stop for job in jobs) == {25: 88, 50: 86, 100: 106}
+    assert len(jobs) == 280 and sum(job.epochs for job in jobs) == 17_100

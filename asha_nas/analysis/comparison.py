@@ -133,7 +133,7 @@ def find_axis(name: str) -> Axis:
 
 
 def find_value(lines: Sequence[Line], wanted: str | None = None) -> Value:
-    """What to compare lines by: what is wanted, else the regret, else the test error, else the metric of all of them.
+    """What to compare lines by: what is wanted, else the regret, the test error or loss, or the metric of all of them.
 
     Less is better, unless it is the metric of studies that maximise it.
 
@@ -146,7 +146,7 @@ def find_value(lines: Sequence[Line], wanted: str | None = None) -> Value:
     goals = {(entry.spec.problem.metric, entry.spec.problem.mode) for entry in entries}
     if wanted is None:
         own = [metric for metric, _ in goals] if len(goals) == 1 else []
-        wanted = next((name for name in ("regret", "test_error", *own) if name in common), None)
+        wanted = next((name for name in ("regret", "test_error", "test_loss", *own) if name in common), None)
     if wanted is None:
         known = ", ".join(sorted(common - {"loss"})) or "nothing"
         metrics = ", ".join(sorted(metric for metric, _ in goals))

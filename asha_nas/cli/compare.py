@@ -157,14 +157,20 @@ def _print_table(moments: Sequence[Moment], axis: Axis, value: Value, unit: floa
         for k in order
     ]
     out.print(table(heads, rows, right=tuple(heads[1:])))
-    _print_ends([last.standings[k] for k in order], value, unit, unit_name)
-
-
-def _print_ends(standings: Sequence[Standing], value: Value, unit: float, unit_name: str) -> None:
-    interval = f"{100 * numbers.CONFIDENCE:.0f} % interval"
-    heads = ["", "its end", f"behind {standings[0].label}", interval]
-    rows = [[one.label, _moment(one.x, unit, unit_name), *_behind(one, value)] for one in standings]
     out.print()
+    _print_behind([[each.standings[k] for k in order] for each in (*shared[-1:], last)], value, unit, unit_name)
+
+
+def _print_behind(moments: Sequence[Sequence[Standing]], value: Value, unit: float, unit_name: str) -> None:
+    """How far lines are behind the best one: at the last moment that they have in common, and at their ends."""
+    *shared, last = moments
+    places = [f"at {_moment(standings[0].x, unit, unit_name)}" for standings in shared]
+    interval = f"behind the best ({100 * numbers.CONFIDENCE:.0f} % interval)"
+    heads = ["", "end", *(f"{interval} {place}" for place in (*places, "at its end"))]
+    rows = [
+        [end.label, _moment(end.x, unit, unit_name), *(_behind(standings[k], value) for standings in moments)]
+        for k, end in enumerate(last)
+    ]
     out.print(table(heads, rows, right=tuple(heads[1:])))
 
 
@@ -179,13 +185,16 @@ def _mean(one: Standing, value: Value) -> str | None:
     return _number(one.mean, value) + (f"±{_number(one.standard_error, value, 2)}" if one.repeats > 1 else "")
 
 
-def _behind(one: Standing, value: Value) -> tuple[str, str | None]:
-    """The difference, and its interval; nothing for the best line."""
+def _behind(one: Standing, value: Value) -> str | None:
+    """The difference, and its interval where there is one."""
+    if math.isnan(one.mean):
+        return None
     if one.behind is None:
-        return "", ""
+        return "best"
+    words = _signed(one.behind.mean, value)
     if math.isnan(one.behind.low):
-        return _signed(one.behind.mean, value), None
-    return _signed(one.behind.mean, value), f"{_signed(one.behind.low, value)} to {_signed(one.behind.high, value)}"
+        return words
+    return f"{words} ({_signed(one.behind.low, value)} to {_signed(one.behind.high, value)})"
 
 
 def _number(number: float, value: Value, digits: int = 4) -> str:

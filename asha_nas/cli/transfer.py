@@ -90,6 +90,8 @@ def _print_found(found: logic.Tuned) -> None:
     config = ", ".join(f"{key} {_shown(value)}" for key, value in found.config.items())
     words = f"{found.study.name}: best is trial {found.trial} after {found.epochs} epochs: {config}"
     out.print(words, soft_wrap=True, markup=False)
+    if found.is_default:
+        out.print("note: that is the configuration the study began with", style="yellow")
 
 
 def _shown(value: Any) -> str:

@@ -91,6 +91,35 @@ def test_the_best_configuration_and_the_default_one_are_searched_with_each_seed(
         assert f"{100 * one['regret']['mean']:.2f} % ± {100 * one['regret']['std']:.2f} % (2)" in row
 
 
+def test_a_study_that_was_really_tuned(cli, run, store, tmp_path):
+    study = api.create(spec_of("real"), store=store)
+    assert study.run() == "done"
+    made = json.loads(run("real", "--to", "s1", "--seeds", "0..1", "--budget", "1", "--json"))
+    at_budget = [job for job in study.history().jobs.values() if job.stop == 1 and job.loss is not None]
+    best = min(at_budget, key=lambda job: (job.loss, job.trial))
+    assert (made["trial"], made["epochs"]) == (best.trial, 1)
+    assert made["config"] == dict(study.history().trial(best.trial).config)
+    assert [one["regret"]["seeds"] for one in made["results"]] == [2, 2]
+
+    # The same study compares with the searches that came of it.
+    code, out, err = cli("compare", "real", "real-transfer-s1", "--json", "--store", str(tmp_path / "studies.db"))
+    assert code == 0, err
+    compared = json.loads(out)
+    assert [line["label"] for line in compared["lines"]] == ["bohb gdas cs2", "gdas"]
+    regrets = [study.history().best.metrics[study.history().best.stop]["regret"], made["results"][1]["regrets"]]
+    real, searched = (standing["mean"] for standing in compared["moments"][-1]["standings"])
+    assert real == pytest.approx(regrets[0])
+    assert searched in [pytest.approx(regret) for regret in regrets[1]]
+
+
+def test_the_best_may_be_the_default(store):
+    def of(trial):
+        return transfer.Tuned(spec_of(), trial, CONFIGS[trial], 1)
+
+    assert of(0).is_default
+    assert not of(1).is_default
+
+
 def test_what_was_stopped_is_gone_on_with(run, tuned, store):
     [default, _] = transfer.plan(transfer.tuned(tuned.history()), ["s1"], store, seeds=[0, 1], epochs=1)
     stopped = api.create(default.spec, store=store)

@@ -118,6 +118,12 @@ class Moment:
     """In the order of the lines."""
 
 
+def ranking(means: Sequence[float], value: Value) -> list[int]:
+    """Places from the best mean to the worst; those that are NaN come last."""
+    sign = -1.0 if value.maximise else 1.0
+    return sorted(range(len(means)), key=lambda k: math.inf if math.isnan(means[k]) else sign * means[k])
+
+
 # --- what is compared ------------------------------------------------------------------------------
 
 
@@ -232,12 +238,11 @@ def _moment(
     lines: Sequence[Line], x: float | None, places: Sequence[float], columns: Sequence[Array], value: Value
 ) -> Moment:
     means = [float(column.mean()) for column in columns]
-    known = [k for k, mean in enumerate(means) if not math.isnan(mean)]
-    best = min(known, key=lambda k: -means[k] if value.maximise else means[k], default=None)
+    best = ranking(means, value)[0]
     standings = [
         Standing(
             line.label, len(column), place, mean, standard_error(column),
-            None if best is None or k == best or math.isnan(mean) else difference(column, columns[best]),
+            None if k == best or math.isnan(mean) else difference(column, columns[best]),
         )
         for k, (line, place, column, mean) in enumerate(zip(lines, places, columns, means, strict=True))
     ]  # fmt: skip

@@ -146,7 +146,7 @@ def _draw(path: Path, found: Sequence[Averaged], axis: Axis, value: Value, title
 def _print_table(moments: Sequence[Moment], axis: Axis, value: Value, unit: float, unit_name: str) -> None:
     """A row for each line, the best at its end first; a column for each moment. Then how far others are behind."""
     *shared, last = moments
-    order = sorted(range(len(last.standings)), key=lambda k: last.standings[k].mean * (-1 if value.maximise else 1))
+    order = numbers.ranking([one.mean for one in last.standings], value)
     several = any(one.repeats > 1 for one in last.standings)
     words = f"{value.name} of the best so far{' in %' if value.is_share else ''}, by {axis.words}"
     words += "; mean ± standard error over n repeats" if several else ""

@@ -38,6 +38,13 @@ class Tuned:
     epochs: int
     """Search epochs that it was best at."""
 
+    @property
+    def is_default(self) -> bool:
+        """Whether it changes nothing of the recipe."""
+        assert isinstance(self.study.problem, Tune)
+        recipe = dataclasses.asdict(self.study.problem.recipe)
+        return all(recipe.get(key) == value for key, value in _forwarded(self.study.problem, self.config).items())
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -15,7 +15,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from asha_nas.analysis.lines import Line
 from asha_nas.analysis.trajectory import Trajectory
@@ -119,6 +118,12 @@ class Moment:
     """In the order of the lines."""
 
 
+def ranking(means: Sequence[float], value: Value) -> list[int]:
+    """Places from the best mean to the worst; those that are NaN come last."""
+    sign = -1.0 if value.maximise else 1.0
+    return sorted(range(len(means)), key=lambda k: math.inf if math.isnan(means[k]) else sign * means[k])
+
+
 # --- what is compared ------------------------------------------------------------------------------
 
 
@@ -134,7 +139,7 @@ def find_axis(name: str) -> Axis:
 
 
 def find_value(lines: Sequence[Line], wanted: str | None = None) -> Value:
-    """What to compare lines by: what is wanted, else the regret, else the test error, else the metric of all of them.
+    """What to compare lines by: what is wanted, else the regret, the test error or loss, or the metric of all of them.
 
     Less is better, unless it is the metric of studies that maximise it.
 
@@ -147,7 +152,7 @@ def find_value(lines: Sequence[Line], wanted: str | None = None) -> Value:
     goals = {(entry.spec.problem.metric, entry.spec.problem.mode) for entry in entries}
     if wanted is None:
         own = [metric for metric, _ in goals] if len(goals) == 1 else []
-        wanted = next((name for name in ("regret", "test_error", *own) if name in common), None)
+        wanted = next((name for name in ("regret", "test_error", "test_loss", *own) if name in common), None)
     if wanted is None:
         known = ", ".join(sorted(common - {"loss"})) or "nothing"
         metrics = ", ".join(sorted(metric for metric, _ in goals))
@@ -233,12 +238,11 @@ def _moment(
     lines: Sequence[Line], x: float | None, places: Sequence[float], columns: Sequence[Array], value: Value
 ) -> Moment:
     means = [float(column.mean()) for column in columns]
-    known = [k for k, mean in enumerate(means) if not math.isnan(mean)]
-    best = min(known, key=lambda k: -means[k] if value.maximise else means[k], default=None)
+    best = ranking(means, value)[0]
     standings = [
         Standing(
             line.label, len(column), place, mean, standard_error(column),
-            None if best is None or k == best or math.isnan(mean) else difference(column, columns[best]),
+            None if k == best or math.isnan(mean) else difference(column, columns[best]),
         )
         for k, (line, place, column, mean) in enumerate(zip(lines, places, columns, means, strict=True))
     ]  # fmt: skip
@@ -252,6 +256,8 @@ def standard_error(column: Array) -> float:
 
 def difference(column: Array, best: Array) -> Difference:
     """Difference of two means with Welch's interval: t of Satterthwaite's degrees of freedom times its error."""
+    from scipy import stats  # noqa: PLC0415 - takes a while to import
+
     mean = float(column.mean() - best.mean())
     own, other = standard_error(column) ** 2, standard_error(best) ** 2
     if min(len(column), len(best)) < 2 or own + other == 0:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from asha_nas.analysis.comparison import Averaged, Axis, Value, unit_of
+from asha_nas.analysis.comparison import Averaged, Axis, Value, ranking, unit_of
 from asha_nas.analysis.curves import INK, LOG_FROM, colours, dress, tick_decades
 from spaces.errors import InvalidValue
 from spaces.picture import save
@@ -126,8 +126,7 @@ def _known(values: np.ndarray) -> np.ndarray:
 
 def _explain(axes: Axes, found: Sequence[Averaged], lines: Sequence[Line2D], value: Value) -> None:
     """Beside the picture, the lines from the best to the worst at their ends."""
-    ends = [float(one.mean[-1]) * (-1 if value.maximise else 1) for one in found]
-    order = sorted(range(len(found)), key=lambda k: ends[k])
+    order = ranking([float(one.mean[-1]) for one in found], value)
     legend = axes.legend(
         [lines[k] for k in order], [f"{found[k].label} (n = {found[k].repeats})" for k in order], loc="upper left",
         bbox_to_anchor=(1.0, 1.0), fontsize=9.5, frameon=False, labelcolor=INK, handlelength=2.2,

@@ -16,7 +16,7 @@ _IGNORED: Final = ("name", "seed", "engine", "retries", "checkpoints", "version"
 """What may differ between two repeats: nothing of it is what the study is about."""
 _SIMULATED: Final = ("workers", "stragglers", "failures")
 """What counts of an engine after all where it is simulated, as there it is chosen to see what it does."""
-_GROUND: Final = ("table", "space", "vertices", "data", "curves", "task", "objective")
+_GROUND: Final = ("table", "space", "data", "curves", "task", "objective")
 """Fields of a problem that say what its results are measured on."""
 
 
@@ -36,11 +36,12 @@ class Entry:
             NoResult: nothing has finished yet, in the study or in one of its repeats.
         """
         name = history.spec.name
-        found = tuple(history.repeats[number] for number in sorted(history.repeats)) or (history.trajectory,)
-        if not all(map(len, found)):
-            where = f"repeat {next(k for k, one in enumerate(found) if not len(one))} of " if history.repeats else ""
-            raise NoResult(f"{where}study {name!r} has no result yet\nGo on with it: asha-nas resume {name}")
-        return cls(history.spec, found)
+        found = dict(sorted(history.repeats.items())) or {0: history.trajectory}
+        for number, one in found.items():
+            if not len(one):
+                where = f"repeat {number} of " if history.repeats else ""
+                raise NoResult(f"{where}study {name!r} has no result yet\nGo on with it: asha-nas resume {name}")
+        return cls(history.spec, tuple(found.values()))
 
 
 @dataclass(frozen=True, slots=True)

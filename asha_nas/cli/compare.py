@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from asha_nas.analysis import comparison as numbers
 from asha_nas.analysis import lines as grouping
+from asha_nas.analysis.comparison import Averaged, Axis, Moment, Standing, Value
 from asha_nas.cli import show
 from asha_nas.cli.files import check_picture, drawing, make_room, not_written, write_csv
 from asha_nas.cli.options import JsonOption, StoreOption, names
 from asha_nas.cli.output import err, out, print_json, table
 from asha_nas.store import Store
-
-if TYPE_CHECKING:
-    from asha_nas.analysis.comparison import Averaged, Axis, Moment, Standing, Value
 
 
 def compare(
@@ -58,8 +57,6 @@ def compare(
 
     Means and standard errors over repeats, as Figures 5, 14 and 15 of NAS-Bench-1Shot1 (Zela et al., 2020) have them.
     """
-    from asha_nas.analysis import comparison as numbers  # noqa: PLC0415 - imports SciPy
-
     axis = numbers.find_axis(axis_name)
     chosen, labels = grouping.parse(studies)
     picture = draw or drawing(f"{chosen[0]}-comparison")
@@ -109,12 +106,10 @@ def _values(lines: Sequence[grouping.Line]) -> list[dict[str, Any]]:
 
 
 def _remarks(lines: Sequence[grouping.Line]) -> Iterator[str]:
-    from asha_nas.analysis.comparison import repeated_exactly  # noqa: PLC0415 - imports SciPy
-
     for line in lines:
         if differing := grouping.differences(line):
             yield f"the studies of {line.label!r} differ not by their seed alone: {', '.join(differing)}"
-        if same := repeated_exactly(line):
+        if same := numbers.repeated_exactly(line):
             count = len(line.trajectories)
             yield f"{same} of the {count} repeats of {line.label!r} are like another one to the last digit; same seed?"
     single = [line.label for line in lines if len(line.trajectories) == 1]
@@ -151,7 +146,7 @@ def _draw(path: Path, found: Sequence[Averaged], axis: Axis, value: Value, title
 def _print_table(moments: Sequence[Moment], axis: Axis, value: Value, unit: float, unit_name: str) -> None:
     """A row for each line, the best at its end first; a column for each moment. Then how far others are behind."""
     *shared, last = moments
-    order = sorted(range(len(last.standings)), key=lambda k: last.standings[k].mean * (-1 if value.maximise else 1))
+    order = numbers.ranking([one.mean for one in last.standings], value)
     several = any(one.repeats > 1 for one in last.standings)
     words = f"{value.name} of the best so far{' in %' if value.is_share else ''}, by {axis.words}"
     words += "; mean ± standard error over n repeats" if several else ""
@@ -162,16 +157,20 @@ def _print_table(moments: Sequence[Moment], axis: Axis, value: Value, unit: floa
         for k in order
     ]
     out.print(table(heads, rows, right=tuple(heads[1:])))
-    _print_ends([last.standings[k] for k in order], value, unit, unit_name)
-
-
-def _print_ends(standings: Sequence[Standing], value: Value, unit: float, unit_name: str) -> None:
-    from asha_nas.analysis.comparison import CONFIDENCE  # noqa: PLC0415 - imports SciPy
-
-    interval = f"{100 * CONFIDENCE:.0f} % interval"
-    heads = ["", "its end", f"behind {standings[0].label}", interval]
-    rows = [[one.label, _moment(one.x, unit, unit_name), *_behind(one, value)] for one in standings]
     out.print()
+    _print_behind([[each.standings[k] for k in order] for each in (*shared[-1:], last)], value, unit, unit_name)
+
+
+def _print_behind(moments: Sequence[Sequence[Standing]], value: Value, unit: float, unit_name: str) -> None:
+    """How far lines are behind the best one: at the last moment that they have in common, and at their ends."""
+    *shared, last = moments
+    places = [f"at {_moment(standings[0].x, unit, unit_name)}" for standings in shared]
+    interval = f"behind the best ({100 * numbers.CONFIDENCE:.0f} % interval)"
+    heads = ["", "end", *(f"{interval} {place}" for place in (*places, "at its end"))]
+    rows = [
+        [end.label, _moment(end.x, unit, unit_name), *(_behind(standings[k], value) for standings in moments)]
+        for k, end in enumerate(last)
+    ]
     out.print(table(heads, rows, right=tuple(heads[1:])))
 
 
@@ -186,13 +185,16 @@ def _mean(one: Standing, value: Value) -> str | None:
     return _number(one.mean, value) + (f"±{_number(one.standard_error, value, 2)}" if one.repeats > 1 else "")
 
 
-def _behind(one: Standing, value: Value) -> tuple[str, str | None]:
-    """The difference, and its interval; nothing for the best line."""
+def _behind(one: Standing, value: Value) -> str | None:
+    """The difference, and its interval where there is one."""
+    if math.isnan(one.mean):
+        return None
     if one.behind is None:
-        return "", ""
+        return "best"
+    words = _signed(one.behind.mean, value)
     if math.isnan(one.behind.low):
-        return _signed(one.behind.mean, value), None
-    return _signed(one.behind.mean, value), f"{_signed(one.behind.low, value)} to {_signed(one.behind.high, value)}"
+        return words
+    return f"{words} ({_signed(one.behind.low, value)} to {_signed(one.behind.high, value)})"
 
 
 def _number(number: float, value: Value, digits: int = 4) -> str:

@@ -74,7 +74,9 @@ def transfer(
 
 def _seeds(text: str) -> list[int]:
     """As those of ``search``, but a single number is how many."""
-    return parse_seeds(f"0..{int(text) - 1}" if text.isdecimal() and int(text) > 0 else text)
+    if text == "0":
+        raise typer.BadParameter("a single number is how many, so it must be at least 1", param_hint="--seeds")
+    return parse_seeds(f"0..{int(text) - 1}" if text.isdecimal() else text)
 
 
 # --- before ----------------------------------------------------------------------------------------
@@ -88,6 +90,8 @@ def _print_found(found: logic.Tuned) -> None:
     config = ", ".join(f"{key} {_shown(value)}" for key, value in found.config.items())
     words = f"{found.study.name}: best is trial {found.trial} after {found.epochs} epochs: {config}"
     out.print(words, soft_wrap=True, markup=False)
+    if found.is_default:
+        out.print("note: that is the configuration the study began with", style="yellow")
 
 
 def _shown(value: Any) -> str:

@@ -19,6 +19,7 @@ from asha_nas.analysis.comparison import (
     find_axis,
     find_value,
     moments,
+    ranking,
     repeated_exactly,
     unit_of,
 )
@@ -147,6 +148,15 @@ def test_where_more_is_better_the_highest_is_the_best():
     assert last.standings[0].behind.mean == pytest.approx(-0.2)
 
 
+def test_what_is_not_known_is_nobodys_best():
+    gap = line("gap", trajectory((1, math.nan), end=9))
+    [last] = moments([gap, TWO, line("better", trajectory((1, 0.01), end=9))], EVALUATIONS, REGRET, [])
+    assert [one.behind is None for one in last.standings] == [True, False, True]
+    assert last.standings[1].behind.mean == pytest.approx(0.14)
+    assert ranking([math.nan, 2.0, 1.0], REGRET) == [2, 1, 0]
+    assert ranking([math.nan, 2.0, 1.0], Value("accuracy", maximise=True)) == [1, 2, 0]
+
+
 def test_welch_by_hand():
     # Means 2 and 5, variances 1 and 4 of 3 and 4 values: error² = 1/3 + 1, so freedom is
     # (4/3)² / ((1/3)²/2 + 1²/3) = (16/9) / (1/18 + 1/3) = 32/7; t at 97.5 % and 32/7 is 2.6432.
@@ -265,6 +275,8 @@ def test_a_picture(tmp_path, axis):
         [line("negative", trajectory((1, -0.5), (2, -1.5), end=4))],
         [line("many decades", trajectory((1, 1.0), (100, 1e-6), end=100_000))],
         [line(f"$label_{k}$", trajectory((1, 0.5), (3, 0.1 + k / 50), end=5)) for k in range(20)],
+        [line("gaps", trajectory((1, math.nan), (3, 0.2), (5, math.nan), end=9), A), TWO],
+        [line("nothing known", trajectory((1, math.nan), end=9), A)],
         [line("down to zero", trajectory((1, 0.5), end=9), trajectory((1, 0.5), (2, 0.001), end=9))],
     ],
     ids=lambda lines: lines[0].label,

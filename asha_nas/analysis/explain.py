@@ -86,15 +86,15 @@ def _why_halved(
     scheduler: Halving, job: JobRecord, next_job: JobRecord | None, ranked: list[JobRecord], allowed: int
 ) -> str:
     plan = scheduler.brackets[job.bracket % len(scheduler.brackets)]
-    size = plan.sizes[job.rung - plan.rung]
     place = f"number {ranked.index(job) + 1} of {len(ranked)} results of bracket {job.bracket}"
-    if next_job is not None:
-        return f"went up as {place}, of whose {size} the best {allowed} go up (job {next_job.number})"
     if not allowed:
         return f"is {place}, which ends at this rung"
+    rule = f"the best {allowed} of {plan.sizes[job.rung - plan.rung]} go up there"
+    if next_job is not None:
+        return f"went up as {place}; {rule} (job {next_job.number})"
     if ranked.index(job) >= allowed:
-        return f"has not gone up: {place}, of whose {size} the best {allowed} go up"
-    return f"may go up: {place} so far, of whose {size} the best {allowed} go up when all have ended"
+        return f"has not gone up: {place}; {rule}"
+    return f"may go up: {place} so far; {rule} when all have ended"
 
 
 def _why_promoted(history: History, job: JobRecord, next_job: JobRecord, eta: int) -> str:

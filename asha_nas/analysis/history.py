@@ -86,6 +86,13 @@ class TrialRecord:
         """Epochs of its longest training so far, by the jobs that gave a loss."""
         return max((job.stop for job in self.jobs if job.loss is not None), default=0)
 
+    @property
+    def telling(self) -> JobRecord:
+        """The job that stands for it: of the lowest loss (ties: more epochs), or the last one, if none has a loss."""
+        ended = [(job.loss, -job.stop, job.number) for job in self.jobs if job.loss is not None]
+        number = min(ended)[2] if ended else self.jobs[-1].number
+        return next(job for job in self.jobs if job.number == number)
+
 
 @dataclass(frozen=True, slots=True)
 class RungView:

@@ -20,7 +20,16 @@ from asha_nas.cli.output import out, print_json, table
 from asha_nas.errors import StudyUnreadable
 from asha_nas.live import duration, ladder_table
 from asha_nas.store import Store, StudyRecord
-from asha_nas.study import Curves, FullTraining, Lookup, PartialTraining, Search, StudySpec
+from asha_nas.study import (
+    Curves,
+    FullTraining,
+    Lookup,
+    OneShot,
+    PartialTraining,
+    Search,
+    StudySpec,
+    Tune,
+)
 from spaces import nasbench101
 from spaces.graph import Graph
 
@@ -83,6 +92,8 @@ def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
 def _problem(spec: StudySpec) -> str:
     if isinstance(spec.problem, Search):
         return f"search by {spec.problem.optimizer} in {spec.problem.space} on {spec.problem.data}"
+    if isinstance(spec.problem, Tune):
+        return f"tuning {spec.problem.optimizer} in {spec.problem.space} on {spec.problem.data}"
     if isinstance(spec.problem, Lookup):
         return f"{spec.problem.space} in table {spec.problem.table}"
     if isinstance(spec.problem, Curves):
@@ -172,10 +183,10 @@ def _short(spec: StudySpec, trial: TrialRecord) -> str:
 
 def _config_text(spec: StudySpec, trial: TrialRecord) -> str:
     config = dict(trial.config)
-    if isinstance(spec.problem, Search):
-        job = trial.jobs[-1]
+    if isinstance(spec.problem, OneShot):
+        job = trial.telling
         found = " ".join(text for text in (job.notes.get("hash"), found_text(job)) if text)
-        settings = ", ".join(f"{key} {value}" for key, value in config.items())
+        settings = ", ".join(f"{key} {_setting(value)}" for key, value in config.items())
         return f"{settings}: {found or 'nothing found yet'}"
     if isinstance(cells := config.get("cells"), list):
         return f"{len(cells)} cells, repeat {config.get('repeat', 0)}, such as {cells[0]}"
@@ -235,7 +246,7 @@ def print_best_json(spec: StudySpec, history: History, draw: Path | None) -> Non
             "study": spec.name, "state": history.state, "trial": trial.number, "epochs": job.stop,
             "config": dict(trial.config), "identity": trial.identity, spec.problem.metric: history.value(job.loss),
             "metrics": job.metrics.get(job.stop, {}),
-            **({"cell": found_text(job), "hash": job.notes.get("hash")} if isinstance(spec.problem, Search) else {}),
+            **({"cell": found_text(job), "hash": job.notes.get("hash")} if isinstance(spec.problem, OneShot) else {}),
             **({"cell": trial.config["cell"], "hash": trial.identity} if isinstance(spec.problem, Lookup) else {}),
             **({"remarks": lookups.remarks(spec)} if isinstance(spec.problem, Lookup | Curves) else {}),
             "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
@@ -257,13 +268,17 @@ def print_best(history: History) -> None:
         out.print(f"note: {remark}", style="yellow", soft_wrap=True)
 
 
+def _setting(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"
 
 
 def draw_cell(spec: StudySpec, trial: TrialRecord, path: Path) -> None:
     """Draw the architecture of a trial, or the one that it found."""
-    if not isinstance(spec.problem, PartialTraining | FullTraining | Search | Lookup):
+    if not isinstance(spec.problem, PartialTraining | FullTraining | OneShot | Lookup):
         raise typer.BadParameter("only architectures can be drawn", param_hint="--draw")
     from spaces.drawing import draw  # noqa: PLC0415 - matplotlib takes a while to import
 
@@ -280,7 +295,7 @@ def _graphs(spec: StudySpec, trial: TrialRecord) -> Sequence[Graph]:
         return (cell.pruned().graph() if isinstance(cell, nasbench101.Cell) else cell.graph(),)
     if "genotype" in trial.config:
         return parse_genotype(trial.config["genotype"]).graphs()
-    found = trial.jobs[-1].notes
+    found = trial.telling.notes
     return (parse_cell(found["cell"]).graph(),) if "cell" in found else parse_genotype(found["genotype"]).graphs()
 
 

@@ -29,7 +29,9 @@ from asha_nas.study import (
     StudySpec,
     Sweep,
     Tabulation,
+    Tune,
 )
+from spaces.encodings import Hyperparameters
 from trials.recipe import RECIPES
 
 MOST_JOBS = 100_000
@@ -95,8 +97,7 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     Raises:
         UserError: the study is bounded by time alone and nothing is known about the time an epoch takes.
     """
-    problem = problems.build(spec)  # what is not installed, or makes no space, is told now
-    scheduling.sampler(spec, problem)
+    missing = _check(spec)
     seconds, source, measured_bytes = _experience(spec, store)
     budget = _budget(spec, seconds, workers)
     counts = _count(spec, budget)
@@ -104,12 +105,12 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     jobs, epochs = sum(counts.jobs), sum(rung.epochs for rung in rungs)
     per_file = measured_bytes or _checkpoint_bytes(spec)
     return Plan(
-        rungs=rungs, jobs=jobs, trials=trials, first=_first(spec, problem), epochs=epochs,
+        rungs=rungs, jobs=jobs, trials=trials, first=_first(spec), epochs=epochs,
         full_epochs=None if isinstance(spec.scheduler, Sweep) else trials * spec.scheduler.R, workers=workers,
         seconds_per_epoch=seconds, seconds_source=source,
         hours=None if seconds is None else epochs * seconds / max(1, min(workers, jobs)) / 3600,
         disk_bytes=None if per_file is None else _files(spec, rungs) * per_file,
-        warnings=tuple(_warnings(spec, rungs, counts.cut)),
+        warnings=(*missing, *_warnings(spec, rungs, counts.cut)),
     )  # fmt: skip
 
 
@@ -121,10 +122,25 @@ def planned_epochs(spec: StudySpec) -> int | None:
     return None if counts.cut else sum(rung.epochs for rung in _rungs(spec, counts))
 
 
-def _first(spec: StudySpec, problem: problems.Problem) -> Mapping[str, Any] | None:
+def _check(spec: StudySpec) -> list[str]:
+    """Build everything: what is not installed, or makes no space, is told now. A table may come later."""
+    try:
+        scheduling.sampler(spec, problems.build(spec))
+    except UserError as error:
+        if not isinstance(spec.problem, OneShot):
+            raise
+        return [f"it cannot run yet: {' '.join(str(error).splitlines())}"]
+    return []
+
+
+def _first(spec: StudySpec) -> Mapping[str, Any] | None:
     """The default configuration, if it comes first."""
-    first = isinstance(spec.scheduler, Model) and spec.scheduler.default_first and problem.encoding is not None
-    return problem.encoding.default if first and problem.encoding is not None else None
+    if not (isinstance(spec.scheduler, Model) and spec.scheduler.default_first):
+        return None
+    if isinstance(spec.problem, Tune):  # its table need not be there yet
+        return Hyperparameters(spec.problem.described()).default
+    encoding = problems.build(spec).encoding
+    return None if encoding is None else encoding.default
 
 
 def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | None:

@@ -11,8 +11,10 @@ import typer
 from asha_nas.analysis import TrialRecord
 from asha_nas.analysis.search import found_text
 from asha_nas.cli import show
+from asha_nas.cli.ending import print_end, print_end_json
 from asha_nas.cli.options import (
     AddressOption,
+    CheckpointsOption,
     CpusOption,
     DashboardOption,
     DrawOption,
@@ -28,7 +30,7 @@ from asha_nas.cli.options import (
     WorkersOption,
 )
 from asha_nas.cli.output import out
-from asha_nas.cli.running import check_draw, free_name, go_on, print_end, print_end_json, settings, start
+from asha_nas.cli.running import check_draw, free_name, go_on, settings, start
 from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
 from asha_nas.study import PartialTraining, Search, StudySpec, make_spec, read_spec
@@ -68,9 +70,7 @@ def asha(
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
     dashboard: DashboardOption = True,
-    checkpoints: Annotated[
-        str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
-    ] = None,
+    checkpoints: CheckpointsOption = None,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,

@@ -9,6 +9,7 @@ import typer
 
 from asha_nas.cli.options import (
     AddressOption,
+    CheckpointsOption,
     CpusOption,
     DashboardOption,
     GpusOption,
@@ -70,9 +71,7 @@ def search(
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
     dashboard: DashboardOption = True,
-    checkpoints: Annotated[
-        str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
-    ] = None,
+    checkpoints: CheckpointsOption = None,
     max_hours: Annotated[float | None, typer.Option("--max-hours", help="Hours to run.")] = None,
     draw: Annotated[
         Path | None, typer.Option("--draw", metavar="FILE", help="Where to draw the curves (.svg or .png).")

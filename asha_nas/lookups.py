@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from asha_nas.schedulers import Config, ladder
 from asha_nas.study import Curves, Lookup, StudySpec
 from spaces import nasbench101, nasbench201
 from spaces.errors import InvalidValue, UserError
-from trials.curve_lookup import CurveLookup
 from trials.folders import data_folder
 from trials.table_lookup import TableLookup
+
+if TYPE_CHECKING:
+    from trials.curve_lookup import CurveLookup
 
 
 def table_lookup(problem: Lookup) -> TableLookup:
@@ -21,6 +24,8 @@ def table_lookup(problem: Lookup) -> TableLookup:
 
 def curve_lookup(problem: Curves) -> CurveLookup:
     """What replays curves."""
+    from trials.curve_lookup import CurveLookup  # noqa: PLC0415 - imports ConfigSpace
+
     return CurveLookup(problem.curves, problem.task, str(data_folder().absolute()))
 
 

@@ -5,7 +5,7 @@ Needs no torch. A look-up takes some tens of microseconds, parsing and hashing o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaces import nasbench1shot1, nasbench101
-from spaces.encodings import CELL_SPACES
+from spaces.cell_spaces import CELL_SPACES
 from spaces.errors import InvalidValue, UnknownName
 from spaces.nasbench1shot1.regret import Reference
 from spaces.table import Table, cell_parser
@@ -25,12 +25,6 @@ Repeat = Literal["mean", "random"]
 """Whose validation error is reported: the mean over all runs, or that of one run drawn at random."""
 
 REPEATS: Final[tuple[Repeat, ...]] = ("mean", "random")
-
-CELLS: Final[Mapping[str, int]] = {
-    "nasbench101-4": 91, "nasbench101-5": 2_532, "nasbench101-6": 64_542, "nasbench101": 423_624,
-    "s1": 2_685, "s2": 7_773, "s3": 55_854, "nasbench201": 15_625,
-}  # fmt: skip
-"""Cells that a table must hold of each space: those of different hash."""
 
 SECONDS_PER_EPOCH: Final = 1.0
 """What an epoch counts where a table has no seconds at all."""
@@ -59,7 +53,7 @@ class TableLookup:
     table: str
     """Name of a table, or path of its file; see :func:`trials.tables.find`."""
     space: str
-    """A name in ``spaces.encodings.CELL_SPACES``: the table's own space, or a part of it."""
+    """A name in ``spaces.cell_spaces.CELL_SPACES``: the table's own space, or a part of it."""
     repeat: Repeat = "mean"
     """``random`` draws one run for each budget by the task's seed, as NAS-Bench-101's own reader does at each query."""
     data_dir: str | None = None
@@ -207,7 +201,7 @@ def _rows(table: Table, space: str) -> NDArray[np.int64] | None:
         assert isinstance(cells, nasbench101.Cells)
         rows = np.flatnonzero(nasbench101.at_most_vertices(cells, int(vertices)))
     count = len(cells) if rows is None else len(rows)
-    if count < CELLS[space]:
-        rule = f"holds {count:,} of the {CELLS[space]:,} cells of {space}"
+    if count < CELL_SPACES[space]:
+        rule = f"holds {count:,} of the {CELL_SPACES[space]:,} cells of {space}"
         raise InvalidValue("table", table.name, rule, "Every cell of the space must be there to be looked up.")
     return rows

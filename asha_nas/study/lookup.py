@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import field_validator, model_validator
 
 from asha_nas.study.part import Part
-from spaces.encodings import CELL_SPACES
+from spaces.cell_spaces import CELL_SPACES
 from spaces.errors import UnknownName
 from spaces.table import SUFFIX
-from trials import curve_lookup, tables
+from trials import tables
 
 
 class Lookup(Part):
@@ -75,7 +75,7 @@ class Curves(Part):
     @field_validator("curves")
     @classmethod
     def _curves_file(cls, value: str) -> str:
-        return _absolute(value, curve_lookup.SUFFIX)
+        return _absolute(value, ".npz")
 
     @property
     def metric(self) -> str:

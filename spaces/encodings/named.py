@@ -1,4 +1,4 @@
-"""The spaces of cells whose figures are in tables, by name."""
+"""The encodings of the spaces of cells whose figures are in tables, by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spaces.encodings.nasbench201 import NasBench201
 from spaces.encodings.protocol import Encoding
 from spaces.errors import UnknownName
 
-CELL_SPACES: Final[Mapping[str, Callable[[], Encoding]]] = MappingProxyType(
+_ENCODINGS: Final[Mapping[str, Callable[[], Encoding]]] = MappingProxyType(
     {
         "nasbench101": NasBench101,
         **{f"nasbench101-{n}": partial(NasBench101, n) for n in (4, 5, 6)},
@@ -21,18 +21,17 @@ CELL_SPACES: Final[Mapping[str, Callable[[], Encoding]]] = MappingProxyType(
         "nasbench201": NasBench201,
     }
 )
-"""Makes the encoding of each. ``nasbench101-5`` are the cells of at most five vertices of NAS-Bench-101."""
 
 
 def encoding_of(space: str) -> Encoding:
     """Return the encoding of a space of cells; configurations are ``{"cell": str(cell)}``.
 
     Args:
-        space: a name in :data:`CELL_SPACES`.
+        space: a name in :data:`spaces.cell_spaces.CELL_SPACES`.
 
     Raises:
         UnknownName: there is no such space.
     """
-    if space not in CELL_SPACES:
-        raise UnknownName("space", str(space), CELL_SPACES)
-    return CELL_SPACES[space]()
+    if space not in _ENCODINGS:
+        raise UnknownName("space", str(space), _ENCODINGS)
+    return _ENCODINGS[space]()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from spaces import nasbench101, nasbench201
+from spaces.cell_spaces import CELL_SPACES
 from spaces.darts_cell import OPERATION_SETS, PUBLISHED, parse_genotype, sample_genotype
 from spaces.encodings import (
-    CELL_SPACES,
     DartsCnn,
     Hyperparameters,
     Listed,

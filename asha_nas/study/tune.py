@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ConfigSpace import ConfigurationSpace
 from pydantic import field_validator, model_validator
 
 from asha_nas.study.search import OneShot
-from spaces import hyperparameters
 from spaces.errors import UnknownName
-from spaces.hyperparameters import CONFIG_SPACES, NINE
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 
 class Tune(OneShot):
@@ -29,11 +29,15 @@ class Tune(OneShot):
     @field_validator("config_space")
     @classmethod
     def _known_space(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
+        # Imported where it is needed, here and below: ConfigSpace takes a second to load, and few commands need it.
+        from spaces.hyperparameters import CONFIG_SPACES, from_plain  # noqa: PLC0415
+
         if not isinstance(value, str):
-            hyperparameters.from_plain(value)
-        elif value.lower() not in CONFIG_SPACES:
+            from_plain(value)
+            return value
+        if value.lower() not in CONFIG_SPACES:
             raise UnknownName("configuration space", value, CONFIG_SPACES)
-        return value.lower() if isinstance(value, str) else value
+        return value.lower()
 
     @model_validator(mode="after")
     def _known_hyperparameters(self) -> Tune:
@@ -48,11 +52,13 @@ class Tune(OneShot):
         Of the published spaces only the hyperparameters that the optimizer has: ``enas`` has no weight decay of
         architecture weights. A recipe's value outside its range gives way to the nearest one in it.
         """
+        from spaces.hyperparameters import CONFIG_SPACES, NINE, from_plain  # noqa: PLC0415
+
         if not isinstance(self.config_space, str):
-            return hyperparameters.from_plain(self.config_space)
+            return from_plain(self.config_space)
         recipe = dataclasses.asdict(self.recipe)
         names = [name for name in CONFIG_SPACES[self.config_space] if name in recipe]
-        return hyperparameters.from_plain({name: _with_default(NINE[name], recipe[name]) for name in names})
+        return from_plain({name: _with_default(NINE[name], recipe[name]) for name in names})
 
 
 def _with_default(form: Mapping[str, Any], value: float) -> dict[str, Any]:

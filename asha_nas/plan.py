@@ -129,7 +129,7 @@ def _check(spec: StudySpec) -> list[str]:
     except UserError as error:
         if not isinstance(spec.problem, OneShot):
             raise
-        return [f"it cannot run yet: {' '.join(str(error).splitlines())}"]
+        return [f"it cannot run yet: {'; '.join(str(error).splitlines())}"]
     return []
 
 

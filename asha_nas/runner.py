@@ -32,6 +32,7 @@ from asha_nas.store import (
     Lease,
     Listener,
     Opened,
+    Repeated,
     Reported,
     Row,
     Store,
@@ -337,7 +338,7 @@ def run(
 
 
 PLAYED_AT_ONCE = 500
-"""Events of a simulated study that are written in one transaction."""
+"""Events of a simulated study that are written in one transaction; a whole repeat is one event, and waits for none."""
 
 
 class _Buffer:
@@ -349,7 +350,7 @@ class _Buffer:
 
     def append(self, event: Event) -> None:
         self._waiting.append((event, self._clock()))
-        if len(self._waiting) >= PLAYED_AT_ONCE:
+        if len(self._waiting) >= PLAYED_AT_ONCE or isinstance(event, Repeated):
             self.flush()
 
     def flush(self) -> None:

@@ -19,6 +19,6 @@ from asha_nas.schedulers.rungs import LADDERS, ladder, survivors
 from asha_nas.schedulers.sweep import Piece, Sweep
 
 __all__ = [
-    "ASHA", "DONE", "LADDERS", "PROMOTIONS", "WAIT", "Answer", "Config", "Draw", "FullTraining", "Job", "Outcome", "Piece",
-    "Proposal", "ProtocolError", "Sampler", "Scheduler", "Sweep", "ladder", "survivors",
+    "ASHA", "DONE", "LADDERS", "PROMOTIONS", "WAIT", "Answer", "Config", "Draw", "FullTraining", "Job", "Outcome",
+    "Piece", "Proposal", "ProtocolError", "Sampler", "Scheduler", "Sweep", "ladder", "survivors",
 ]  # fmt: skip

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from asha_nas import searching, tabulation
+from asha_nas import samplers, searching, tabulation
 from asha_nas.problems import Problem
 from asha_nas.samplers import DefaultFirst, Independent
 from asha_nas.schedulers import ASHA, FullTraining, Sampler, Scheduler, Sweep, SynchronousHalving
 from asha_nas.study import (
     LEARNING,
+    AnyScheduler,
     Evolution,
     Full,
     Halving,
@@ -17,6 +16,7 @@ from asha_nas.study import (
     Promoting,
     Reinforce,
     Search,
+    Smac,
     StudySpec,
     Tpe,
 )
@@ -40,39 +40,26 @@ def sampler(spec: StudySpec, problem: Problem) -> Sampler:
     return made
 
 
-def _learning(options: Model | Evolution | Reinforce | Tpe | Any, encoding: Encoding, seed: int) -> Sampler:
-    # Each is imported when it is asked for: behind some are libraries that take seconds to load, or are not there.
+def _learning(options: AnyScheduler, encoding: Encoding, seed: int) -> Sampler:
+    # The package imports each when it is named: behind some are libraries that take seconds to load, or are not there.
     if isinstance(options, Model):
-        return _model(options, encoding, seed)
+        settings = {name: getattr(options, name) for name in _MODEL}
+        model = samplers.HpBandSter if options.sampler == "hpbandster" else samplers.KDE
+        return model(encoding, seed, **settings)
     if isinstance(options, Evolution):
-        from asha_nas.samplers.evolution import Evolution as Aging  # noqa: PLC0415
-
-        return Aging(encoding, seed, population=options.population, sample=options.sample)
+        return samplers.Evolution(encoding, seed, population=options.population, sample=options.sample)
     if isinstance(options, Reinforce):
-        from asha_nas.samplers.reinforce import Reinforce as Policy  # noqa: PLC0415
-
-        return Policy(encoding, seed, learning_rate=options.learning_rate, baseline_decay=options.baseline_decay)
+        return samplers.Reinforce(
+            encoding, seed, learning_rate=options.learning_rate, baseline_decay=options.baseline_decay
+        )
     if isinstance(options, Tpe):
-        from asha_nas.samplers.tpe import TPE  # noqa: PLC0415
-
-        return TPE(encoding, seed)
-    from asha_nas.samplers.smac import SMAC  # noqa: PLC0415
-
-    return SMAC(encoding, seed)
+        return samplers.TPE(encoding, seed, startup=options.startup)
+    assert isinstance(options, Smac)
+    return samplers.SMAC(encoding, seed, startup=options.startup)
 
 
-def _model(options: Model, encoding: Encoding, seed: int) -> Sampler:
-    settings = {
-        name: getattr(options, name)
-        for name in ("top_n_percent", "samples", "random_fraction", "bandwidth_factor", "min_bandwidth", "min_points")
-    }
-    if options.sampler == "hpbandster":
-        from asha_nas.samplers.hpbandster import HpBandSter  # noqa: PLC0415
-
-        return HpBandSter(encoding, seed, **settings)
-    from asha_nas.samplers.kde import KDE  # noqa: PLC0415
-
-    return KDE(encoding, seed, **settings)
+_MODEL = ("top_n_percent", "samples", "random_fraction", "bandwidth_factor", "min_bandwidth", "min_points")
+"""Settings of either model."""
 
 
 def scheduler(spec: StudySpec, sampler: Sampler) -> Scheduler:

@@ -215,7 +215,7 @@ class Reinforce(Full):
     """REINFORCE as in NAS-Bench-101 (Ying et al., 2019, arXiv:1902.09635); see :mod:`asha_nas.samplers.reinforce`."""
 
     kind: Literal["reinforce"] = "reinforce"
-    learning_rate: float = Field(default=0.5, gt=0)
+    learning_rate: float = Field(default=0.1, gt=0)
     """Step size on the logits of the policy."""
     baseline_decay: float = Field(default=0.9, ge=0, lt=1)
     """Weight of the past in the running mean of rewards that is the baseline."""
@@ -225,12 +225,16 @@ class Tpe(Full):
     """Tree-structured Parzen estimators, through Optuna (extra ``tpe``)."""
 
     kind: Literal["tpe"] = "tpe"
+    startup: int = Field(default=10, ge=1)
+    """Results before the model is used; until then configurations are drawn at random."""
 
 
 class Smac(Full):
     """Random forests and expected improvement, through SMAC3 (extra ``smac``)."""
 
     kind: Literal["smac"] = "smac"
+    startup: int = Field(default=10, ge=1)
+    """Results before the model is used; until then configurations are drawn at random."""
 
 
 # --- no choice: a list -------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def neighbour(hyperparameter: AnyHyperparameter, value: Any, rng: np.random.Gene
     return _near(hyperparameter, value, rng)
 
 
-def _near(number: Any, value: float, rng: np.random.Generator) -> float:
+def _near(number: Any, value: float, rng: np.random.Generator) -> Any:
     whole = isinstance(number, IntegerHyperparameter)
     half = 0.5 if whole else 0.0  # so that the first and the last integer get as much room as the others
     forth, back = (math.log, math.exp) if number.log else (float, float)

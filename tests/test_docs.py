@@ -81,6 +81,7 @@ def test_the_python_about_tables_runs(tmp_path, monkeypatch, capsys):
 def test_commands_about_the_embedded_table_run(command, tmp_path, monkeypatch):
     monkeypatch.setenv("ASHA_NAS_DATA", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(ROOT)  # where examples/ is
     done = CliRunner().invoke(app, shlex.split(command, comments=True)[1:])
     assert done.exit_code == 0, done.output
 

@@ -17,20 +17,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from asha_nas.api import Study, create, load, objective_study
     from asha_nas.store import Store
-    from asha_nas.study import Asha, Random, Retries, StudySpec, Workers, make_spec, read_spec
-
-# Imported on first use: a command that only lists studies need not load PyTorch.
-_HOME = {
-    "Asha": "asha_nas.study", "Random": "asha_nas.study", "Retries": "asha_nas.study",
-    "StudySpec": "asha_nas.study", "Workers": "asha_nas.study", "make_spec": "asha_nas.study",
-    "read_spec": "asha_nas.study", "Store": "asha_nas.store", "Study": "asha_nas.api",
-    "create": "asha_nas.api", "load": "asha_nas.api", "objective_study": "asha_nas.api",
-}  # fmt: skip
+    from asha_nas.study import (
+        Asha,
+        AsyncBohb,
+        AsyncHyperband,
+        Bohb,
+        Evolution,
+        Hyperband,
+        Random,
+        Reinforce,
+        Retries,
+        Simulation,
+        Smac,
+        StudySpec,
+        SuccessiveHalving,
+        Tpe,
+        Workers,
+        make_spec,
+        read_spec,
+    )
 
 __all__ = [
-    "Asha", "Random", "Retries", "Store", "Study", "StudySpec", "Workers", "create", "load", "make_spec",
-    "objective_study", "read_spec",
+    "Asha", "AsyncBohb", "AsyncHyperband", "Bohb", "Evolution", "Hyperband", "Random", "Reinforce", "Retries",
+    "Simulation", "Smac", "Store", "Study", "StudySpec", "SuccessiveHalving", "Tpe", "Workers", "create", "load",
+    "make_spec", "objective_study", "read_spec",
 ]  # fmt: skip
+
+# Imported on first use: a command that only lists studies need not load what runs them.
+_HOME = {
+    **dict.fromkeys(__all__, "asha_nas.study"), "Store": "asha_nas.store",
+    **dict.fromkeys(("Study", "create", "load", "objective_study"), "asha_nas.api"),
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 import platformdirs
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas import problems, runner
+from asha_nas import problems, runner, simulation
 from asha_nas.analysis import History, JobRecord, frames, search
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.engines import Engine, InlineEngine
@@ -18,7 +19,7 @@ from asha_nas.errors import SpecError, StudyExists
 from asha_nas.provenance import provenance
 from asha_nas.store import Listener, Store, StudyRecord
 from asha_nas.store.events import to_json
-from asha_nas.study import Asha, Random, Retries, StudySpec, Workers, make_spec
+from asha_nas.study import AnyScheduler, Retries, Simulation, StudySpec, Workers, make_spec
 from spaces import hyperparameters
 from trials.contract import Task
 
@@ -61,6 +62,7 @@ class Study:
         engine: Engine | None = None,
         announce: Callable[[str], None] = lambda _url: None,
         max_hours: float | None = None,
+        processes: int | None = None,
     ) -> str:
         """Run it to its end; a study begun before goes on where it was.
 
@@ -68,7 +70,8 @@ class Study:
             listeners: called with each event after it is in the log.
             engine: instead of the one its spec describes.
             announce: called with the URL of Ray's dashboard, if there is one.
-            max_hours: time limit over all sessions, instead of the spec's.
+            max_hours: time limit over all sessions, instead of the spec's; of a simulated study in virtual hours.
+            processes: that repeats of a simulated study are played in; by default one for each processor.
 
         Returns:
             ``done``, ``time`` (its time limit is reached), ``interrupted`` (Ctrl-C) or ``failing`` (a sweep lost job
@@ -85,11 +88,18 @@ class Study:
                 f"Go on with it from Python: asha_nas.load({self.name!r}, objective=function).run()"
             )
         problem = problems.build(self.spec, self._function)
-        chosen = engine or make_engine(self.spec.engine, announce)
-        return runner.run(
-            self._record, self.spec, problem, self.store, chosen,
+        run = functools.partial(
+            runner.run, self._record, self.spec, problem, self.store,
             folder=self.folder, listeners=listeners, max_hours=max_hours,
         )  # fmt: skip
+        if engine is not None or not isinstance(self.spec.engine, Simulation):
+            return run(engine or make_engine(self.spec.engine, announce))
+        history = self.history()
+        cluster = simulation.engine(self.spec, began=history.last_time)
+        # A function from Python cannot be sent to other processes by its name.
+        processes = 1 if self._function is not None else processes
+        repeater = simulation.repeater(self.spec, problem, history.repeats, processes)
+        return run(cluster, clock=cluster.now, afterwards=repeater)
 
     def history(self) -> History:
         """Its log, folded."""
@@ -153,12 +163,12 @@ def objective_study(
     name: str,
     objective: Callable[[Task], Any],
     space: ConfigurationSpace | Mapping[str, Any],
-    scheduler: Asha | Random,
+    scheduler: AnyScheduler,
     *,
     metric: str = "loss",
     mode: str = "min",
     seed: int = 0,
-    engine: Workers | None = None,
+    engine: Workers | Simulation | None = None,
     retries: Retries | None = None,
     checkpoints: str | None = None,
     store: Store | None = None,
@@ -170,11 +180,12 @@ def objective_study(
         objective: takes a :class:`trials.contract.Task` (``config``, ``start``, ``stop``, ``seed``, ``folder``,
             ``checkpoints``) and returns the metric at epoch ``stop``, or yields it once an epoch.
         space: a ConfigSpace, or its short form, e.g. ``{"lr": {"range": [1e-4, 0.1], "log": True}}``.
-        scheduler: :class:`Asha` or :class:`Random`.
+        scheduler: such as :class:`Asha`, :class:`Bohb` or :class:`Random`; all but :class:`Sweep`.
         metric: name of the value that is compared.
         mode: ``min`` or ``max``.
         seed: of the study.
-        engine: where it runs; a local Ray by default.
+        engine: where it runs; a local Ray by default. With a :class:`Simulation` the seconds of the function's reports
+            are what the clock goes by.
         retries: how often failed attempts are repeated.
         checkpoints: folder or URL below which trials keep their state.
         store: where it is kept; the default store if not given.
@@ -212,8 +223,9 @@ def load(name: str, *, store: Store | None = None, objective: Callable[[Task], A
     return Study(store, store.study(name), objective)
 
 
-def make_engine(options: Workers, announce: Callable[[str], None] = lambda _url: None) -> Engine:
-    """The engine that a spec describes."""
+def make_engine(options: Workers | Simulation, announce: Callable[[str], None] = lambda _url: None) -> Engine:
+    """The engine that a spec describes; for a simulation see :func:`asha_nas.simulation.engine`."""
+    assert isinstance(options, Workers)
     if options.kind == "inline":
         return InlineEngine()
     from asha_nas.engines.ray_tune import RayTuneEngine  # noqa: PLC0415 - importing Ray takes seconds

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,16 +16,22 @@ from asha_nas.samplers import Independent
 from asha_nas.schedulers import Answer, Job, Outcome, survivors
 from asha_nas.store import Store
 from asha_nas.study import (
-    Asha,
+    Curves,
+    Full,
     FullTraining,
+    Halving,
+    Lookup,
+    Model,
     Objective,
+    OneShot,
     PartialTraining,
-    Random,
-    Search,
+    Promoting,
     StudySpec,
     Sweep,
     Tabulation,
+    Tune,
 )
+from spaces.encodings import Hyperparameters
 from trials.recipe import RECIPES
 
 MOST_JOBS = 100_000
@@ -56,9 +63,13 @@ class Plan:
 
     rungs: tuple[RungPlan, ...]
     jobs: int
+    trials: int
+    """Configurations that are started."""
+    first: Mapping[str, Any] | None
+    """The configuration that is tried first, where it is the space's default."""
     epochs: int
     full_epochs: int | None
-    """Epochs if every trial were trained to R; ``None`` in a sweep, which leaves nothing out."""
+    """Epochs if every trial were trained once, straight to R; ``None`` in a sweep, which leaves nothing out."""
     workers: int
     seconds_per_epoch: float | None
     """Of one worker; ``None`` when nothing is known about it."""
@@ -73,8 +84,9 @@ class Plan:
 def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     """Plan a study without running any of it.
 
-    Exact, as long as no job fails, for random search and for the ``capped`` rule bounded by ``configs``: the
-    number of jobs at each rung then depends on nothing else. Otherwise it is one likely course, of one
+    Exact, as long as no job fails and neither epochs nor time end the study, for synchronous brackets, for those that
+    train everything fully, and for ASHA's ``capped`` rule: the number of jobs at each rung then depends on nothing
+    else. Otherwise it is one likely course, of one
     worker, with losses drawn at random.
 
     Args:
@@ -85,19 +97,20 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     Raises:
         UserError: the study is bounded by time alone and nothing is known about the time an epoch takes.
     """
-    problems.build(spec)  # what is not installed, or makes no space, is told now
+    missing = _check(spec)
     seconds, source, measured_bytes = _experience(spec, store)
     budget = _budget(spec, seconds, workers)
-    counts, cut = _jobs_by_rung(spec, budget)
-    rungs = _rungs(spec, counts)
-    epochs = sum(rung.epochs for rung in rungs)
+    counts = _count(spec, budget)
+    rungs, trials = _rungs(spec, counts), sum(counts.begun)
+    jobs, epochs = sum(counts.jobs), sum(rung.epochs for rung in rungs)
     per_file = measured_bytes or _checkpoint_bytes(spec)
     return Plan(
-        rungs=rungs, jobs=sum(counts), epochs=epochs, full_epochs=_full_epochs(spec, counts), workers=workers,
+        rungs=rungs, jobs=jobs, trials=trials, first=_first(spec), epochs=epochs,
+        full_epochs=None if isinstance(spec.scheduler, Sweep) else trials * spec.scheduler.R, workers=workers,
         seconds_per_epoch=seconds, seconds_source=source,
-        hours=None if seconds is None else epochs * seconds / max(1, min(workers, sum(counts))) / 3600,
+        hours=None if seconds is None else epochs * seconds / max(1, min(workers, jobs)) / 3600,
         disk_bytes=None if per_file is None else _files(spec, rungs) * per_file,
-        warnings=tuple(_warnings(spec, rungs, cut)),
+        warnings=(*missing, *_warnings(spec, rungs, counts.cut)),
     )  # fmt: skip
 
 
@@ -105,12 +118,29 @@ def planned_epochs(spec: StudySpec) -> int | None:
     """Epochs that a study will train, for the time left; ``None`` where time or nothing but luck bounds it."""
     if spec.scheduler.max_hours is not None:
         return None
-    counts, cut = _jobs_by_rung(spec, None)
-    return None if cut else sum(rung.epochs for rung in _rungs(spec, counts))
+    counts = _count(spec, None)
+    return None if counts.cut else sum(rung.epochs for rung in _rungs(spec, counts))
 
 
-def _full_epochs(spec: StudySpec, counts: list[int]) -> int | None:
-    return None if isinstance(spec.scheduler, Sweep) else counts[0] * spec.scheduler.R
+def _check(spec: StudySpec) -> list[str]:
+    """Build everything: what is not installed, or makes no space, is told now. A table may come later."""
+    try:
+        scheduling.sampler(spec, problems.build(spec))
+    except UserError as error:
+        if not isinstance(spec.problem, OneShot):
+            raise
+        return [f"it cannot run yet: {'; '.join(str(error).splitlines())}"]
+    return []
+
+
+def _first(spec: StudySpec) -> Mapping[str, Any] | None:
+    """The default configuration, if it comes first."""
+    if not (isinstance(spec.scheduler, Model) and spec.scheduler.default_first):
+        return None
+    if isinstance(spec.problem, Tune):  # its table need not be there yet
+        return Hyperparameters(spec.problem.described()).default
+    encoding = problems.build(spec).encoding
+    return None if encoding is None else encoding.default
 
 
 def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | None:
@@ -118,7 +148,8 @@ def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | Non
     options = spec.scheduler
     if options.max_hours is None:
         return None
-    if seconds is None and not isinstance(options, Sweep) and options.configs is None and options.max_epochs is None:
+    bounded = isinstance(options, Sweep | Halving) or options.configs is not None or options.max_epochs is not None
+    if seconds is None and not bounded:
         raise UserError(
             f"max_hours = {options.max_hours}: cannot be planned; seconds an epoch takes are not known\n"
             "Give --configs or --max-epochs, or run one small study first."
@@ -126,18 +157,38 @@ def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | Non
     return None if seconds is None else options.max_hours * 3600 * workers / seconds
 
 
-def _jobs_by_rung(spec: StudySpec, budget: float | None) -> tuple[list[int], bool]:
-    """Jobs at each rung, and whether counting was cut off at ``MOST_JOBS``."""
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What a study runs."""
+
+    jobs: list[int]
+    """By rung."""
+    begun: list[int]
+    """Those of them that are the first of their trial."""
+    cut: bool
+    """Whether counting was cut off at ``MOST_JOBS``."""
+
+
+def _count(spec: StudySpec, budget: float | None) -> _Counts:
     options = spec.scheduler
-    if isinstance(options, Random | Asha) and options.configs and options.max_epochs is None and budget is None:
-        if isinstance(options, Random):
-            return [options.configs], False
-        if options.promotion == "capped":
-            return list(survivors(options.configs, len(options.ladder), options.eta)), False
-    counts = [0] * len(options.ladder)
+    unbounded = budget is None and not isinstance(options, Sweep | Halving) and options.max_epochs is None
+    if isinstance(options, Full) and unbounded and options.configs:
+        return _Counts([options.configs], [options.configs], cut=False)
+    if isinstance(options, Promoting) and unbounded and options.configs and _one_bracket_capped(options):
+        counts = list(survivors(options.configs, len(options.ladder), options.eta))
+        return _Counts(counts, [options.configs] + [0] * (len(counts) - 1), cut=False)
+    jobs, begun = ([0] * len(options.ladder) for _ in range(2))
+    trials: set[int] = set()
     for job in _dry_run(spec, budget):
-        counts[job.rung] += 1
-    return counts, sum(counts) == MOST_JOBS
+        jobs[job.rung] += 1
+        begun[job.rung] += job.trial not in trials
+        trials.add(job.trial)
+    return _Counts(jobs, begun, cut=sum(jobs) == MOST_JOBS)
+
+
+def _one_bracket_capped(options: Promoting) -> bool:
+    """Whether the number of jobs at each rung follows from the number of configurations."""
+    return options.first_rungs == 1 and options.promotion == "capped"
 
 
 def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
@@ -153,18 +204,20 @@ def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
         yield job
 
 
-def _rungs(spec: StudySpec, counts: list[int]) -> tuple[RungPlan, ...]:
-    # In a sweep each budget is a training from scratch; elsewhere a rung goes on from the one below.
-    starts = (0,) * len(counts) if isinstance(spec.scheduler, Sweep) else (0, *spec.scheduler.ladder)
+def _rungs(spec: StudySpec, counts: _Counts) -> tuple[RungPlan, ...]:
+    ladder = spec.scheduler.ladder
+    # A promotion goes on from the rung below, unless each budget is a training from scratch, as all are in a sweep.
+    scratch = isinstance(spec.scheduler, Sweep) or spec.problem.from_scratch
+    before = (0,) * len(ladder) if scratch else (0, *ladder)
     return tuple(
-        RungPlan(k, stop, jobs, jobs * (stop - start))
-        for k, (start, stop, jobs) in enumerate(zip(starts, spec.scheduler.ladder, counts, strict=False))
+        RungPlan(k, stop, jobs, jobs * stop - (jobs - begun) * start)
+        for k, (start, stop, jobs, begun) in enumerate(zip(before, ladder, counts.jobs, counts.begun, strict=False))
     )
 
 
 def _files(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> int:
     """Checkpoints that are there at the end."""
-    if isinstance(spec.problem, Search):
+    if isinstance(spec.problem, OneShot):
         every = spec.problem.recipe.keep_every
         return sum(rung.jobs * (1 if every is None else -(-rung.stop // every)) for rung in rungs)
     # A trial keeps its newest checkpoint, and the one its last job began with.
@@ -173,6 +226,8 @@ def _files(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> int:
 
 def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int | None]:
     """Seconds per epoch and bytes per checkpoint: measured in the newest like study, else typical."""
+    if isinstance(spec.problem, Lookup | Curves):
+        return None, "next to none: nothing is trained, all is looked up", None
     for record in reversed(store.studies()):
         try:
             other = stored_spec(record.name, record.spec)
@@ -188,7 +243,7 @@ def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int |
             return statistics.fmean(seconds), f"measured in study {record.name!r}", size
     if isinstance(spec.problem, Objective):
         return None, "unknown: no study of this objective has run yet", None
-    if isinstance(spec.problem, Search):
+    if isinstance(spec.problem, OneShot):
         return None, "unknown: no such search has run yet; run a short one first, such as --epochs 2", None
     if isinstance(spec.problem, Tabulation) or _training(spec) != (spec.problem.data, RECIPES[spec.problem.data]):
         return None, "unknown: no study has trained by this recipe yet; run a small one first", None
@@ -201,10 +256,12 @@ def _training(spec: StudySpec) -> tuple[object, ...]:
     problem = spec.problem
     if isinstance(problem, Tabulation):
         return problem.space, problem.data, problem.recipe, problem.together
-    if isinstance(problem, Search):
+    if isinstance(problem, OneShot):
         return problem.optimizer, problem.space, problem.data, problem.recipe, problem.table is None
     if isinstance(problem, Objective):
         return problem.objective, problem.space
+    if isinstance(problem, Lookup | Curves):
+        return (problem,)
     return problem.data, problem.recipe
 
 

@@ -1,4 +1,7 @@
-"""From a spec to what runs: how configurations are drawn, and what a trial does with one."""
+"""From a spec to what runs: how configurations are drawn, and what a trial does with one.
+
+What trains is imported where it is needed, so that a study of look-ups does without PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,26 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas import searching, tabulation
+from asha_nas import lookups, searching, tabulation
 from asha_nas.schedulers import Config, Draw
-from asha_nas.study import FullTraining, Objective, PartialTraining, Search, StudySpec, Tabulation
+from asha_nas.study import (
+    Curves,
+    FullTraining,
+    Lookup,
+    Objective,
+    PartialTraining,
+    Search,
+    StudySpec,
+    Tabulation,
+    Tune,
+)
 from spaces import hyperparameters
-from spaces.darts_cell import parse_genotype, sample_genotype
-from spaces.encodings import Encoding, Hyperparameters
+from spaces.darts_cell import parse_genotype
+from spaces.encodings import DartsCnn, Encoding, Hyperparameters, encoding_of
 from spaces.errors import InvalidValue
-from trials import objective, training
-from trials.cell_training import CellTraining
+from trials import objective
 from trials.contract import Trial
-from trials.data import data_folder
-from trials.search import OneShotSearch
+from trials.folders import data_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +63,30 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
 
     Raises:
         InvalidValue: the spec names a function or a space that is not installed.
-        UserError: its table is not there, or cannot score every cell of the space that is searched.
+        UserError: its table or its curves are not there, or do not have all that the study will ask for.
     """
-    problem, R = spec.problem, spec.scheduler.R
+    problem = spec.problem
     if isinstance(problem, Objective):
         return _objective(problem, function)
+    if isinstance(problem, Lookup):
+        encoding = encoding_of(problem.space)
+        return Problem(encoding.draw, lookups.checked_table(spec), problem.metric, encoding=encoding)
+    if isinstance(problem, Curves):
+        curves = lookups.checked_curves(spec)
+        return Problem(curves.encoding.draw, curves, problem.metric, encoding=curves.encoding)
     if isinstance(problem, Tabulation):
-        tabulation.check_channels(spec)
-        return Problem(_nothing, CellTraining(problem.data, problem.recipe, _data_dir()), problem.metric)
-    if isinstance(problem, Search):
-        return _search(problem)
-    if isinstance(problem, PartialTraining):
-        partial = training.PartialTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
-        return Problem(_Architectures(problem.operations), partial, problem.metric)
-    full = training.FullTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
-    return Problem(_Always(problem.genotype), full, problem.metric)
+        return _tabulation(spec, problem)
+    if isinstance(problem, Search | Tune):
+        return _one_shot(problem)
+    return _training(problem, spec.scheduler.R)
 
 
 def identity(spec: StudySpec, config: Config) -> str | None:
     """Canonical identity of the architecture in ``config``, where the space has one."""
     if isinstance(spec.problem, PartialTraining | FullTraining):
         return parse_genotype(config["genotype"]).identity
+    if isinstance(spec.problem, Lookup):
+        return lookups.cell_of(spec.problem, config).hash
     return None
 
 
@@ -87,14 +101,6 @@ def _nothing(_rng: Any) -> Config:
 
 
 @dataclass(frozen=True, slots=True)
-class _Architectures:
-    operations: str
-
-    def __call__(self, rng: Any) -> Config:
-        return {"genotype": str(sample_genotype(rng, self.operations))}
-
-
-@dataclass(frozen=True, slots=True)
 class _Always:
     genotype: str
 
@@ -102,12 +108,35 @@ class _Always:
         return {"genotype": self.genotype}
 
 
-def _search(problem: Search) -> Problem:
+def _training(problem: PartialTraining | FullTraining, R: int) -> Problem:
+    from trials import training  # noqa: PLC0415 - imports PyTorch
+
+    if isinstance(problem, PartialTraining):
+        encoding = DartsCnn(problem.operations)
+        partial = training.PartialTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
+        return Problem(encoding.draw, partial, problem.metric, encoding=encoding)
+    full = training.FullTraining(problem.data, problem.recipe, horizon=R, data_dir=_data_dir())
+    return Problem(_Always(problem.genotype), full, problem.metric)
+
+
+def _tabulation(spec: StudySpec, problem: Tabulation) -> Problem:
+    from trials.cell_training import CellTraining  # noqa: PLC0415 - imports PyTorch
+
+    tabulation.check_channels(spec)
+    return Problem(_nothing, CellTraining(problem.data, problem.recipe, _data_dir()), problem.metric)
+
+
+def _one_shot(problem: Search | Tune) -> Problem:
+    from trials.search import OneShotSearch  # noqa: PLC0415 - imports PyTorch
+
     searching.scorer(problem)  # say now, not in every worker, what it cannot score
     trial = OneShotSearch(
         problem.optimizer, problem.space, problem.data, problem.recipe, problem.table, problem.variant, _data_dir()
     )
-    return Problem(_nothing, trial, problem.metric)
+    if isinstance(problem, Search):
+        return Problem(_nothing, trial, problem.metric)
+    encoding = Hyperparameters(problem.described())
+    return Problem(encoding.draw, trial, problem.metric, encoding=encoding)
 
 
 def _objective(problem: Objective, function: objective.Function | None) -> Problem:

@@ -29,8 +29,10 @@ from asha_nas.store import (
     Closed,
     Event,
     Failed,
+    Lease,
     Listener,
     Opened,
+    Repeated,
     Reported,
     Row,
     Store,
@@ -279,8 +281,23 @@ def run(
     folder: str,
     listeners: Iterable[Listener] = (),
     max_hours: float | None = None,
+    clock: Callable[[], float] | None = None,
+    afterwards: Callable[[Callable[[Event], None]], None] = lambda _write: None,
 ) -> str:
     """Run a study, new or begun, until it is over, its time is up or a person interrupts it.
+
+    Args:
+        record: the study in its store.
+        spec: what it is.
+        problem: what :func:`asha_nas.problems.build` made of it.
+        store: where its log is.
+        engine: runs its jobs.
+        folder: path or URL below which each trial has its folder of checkpoints.
+        listeners: called with each event after it is in the log.
+        max_hours: time limit over all sessions, instead of the spec's.
+        clock: a virtual clock, in seconds since 1970, that events are dated by. Nothing is at stake then that could
+            not be played again, so events are written many at a time.
+        afterwards: called when the engine is done, with what writes further events, before the session is closed.
 
     Returns:
         Why it ended: ``done``, ``time``, ``interrupted``, or ``failing`` (a sweep, see :data:`LOST_IN_A_ROW`).
@@ -292,25 +309,53 @@ def run(
     """
     lease = store.lease(record)
     listening = tuple(listeners)
+    played = None if clock is None else _Buffer(store, lease, clock)
 
     def write(event: Event) -> None:
-        store.append(lease, event)
+        if played is None:
+            store.append(lease, event)
+        else:
+            played.append(event)
         for listener in listening:
             listener(event)
 
     try:
-        driver = Driver(spec, problem, write, folder, max_hours=max_hours)
+        driver = Driver(spec, problem, write, folder, clock or time.monotonic, max_hours)
         driver.replay(store.rows(record))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
             engine.run(driver, problem.trial)
+            afterwards(write)
             reason = "failing" if driver.failing else "time" if driver.out_of_time else "done"
         except KeyboardInterrupt:
             reason = "interrupted"
         write(Closed(session=driver.session, reason=reason))
+        if played is not None:
+            played.flush()
         return reason
     finally:
         lease.release()
+
+
+PLAYED_AT_ONCE = 500
+"""Events of a simulated study that are written in one transaction; a whole repeat is one event, and waits for none."""
+
+
+class _Buffer:
+    """Events of a simulated study on their way to the store."""
+
+    def __init__(self, store: Store, lease: Lease, clock: Callable[[], float]) -> None:
+        self._store, self._lease, self._clock = store, lease, clock
+        self._waiting: list[tuple[Event, float]] = []
+
+    def append(self, event: Event) -> None:
+        self._waiting.append((event, self._clock()))
+        if len(self._waiting) >= PLAYED_AT_ONCE or isinstance(event, Repeated):
+            self.flush()
+
+    def flush(self) -> None:
+        self._store.append_all(self._lease, self._waiting)
+        self._waiting = []
 
 
 def trial_seed(study_seed: int, trial: int, purpose: str = "") -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asha_nas.schedulers import Piece
-from asha_nas.study import Search, StudySpec, Sweep
+from asha_nas.study import OneShot, Search, StudySpec, Sweep
 from asha_nas.study.search import default_table
 from spaces.errors import UnknownName, UserError
 from trials import tables
@@ -26,7 +26,7 @@ def pieces(spec: StudySpec) -> list[Piece]:
     ]
 
 
-def scorer(problem: Search) -> Scorer | None:
+def scorer(problem: OneShot) -> Scorer | None:
     """What scores the cells that are found; None for a search without a table.
 
     Opening it checks that it can score every cell of the space: call it before anything is searched.

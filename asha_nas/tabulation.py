@@ -20,7 +20,6 @@ from spaces.errors import InvalidValue
 from spaces.nasbench101 import Cells, count_parameters, enumerate_cells
 from spaces.table import SUFFIX, Column, Content, Table, write_table
 from trials import tables
-from trials.data import catalogue
 
 SECONDS = (
     "the fastest of a few training steps of the cell's network alone, processor time where it is a processor, times"
@@ -140,6 +139,8 @@ def content(spec: StudySpec, rows: Iterable[Row]) -> Content:
     listed = [cells[i] for i in range(len(cells))]
     found = _fold(spec.name, rows, {cell.hash: i for i, cell in enumerate(listed)}, sweep)
     _check_complete(spec.name, found)
+    from trials.data import catalogue  # noqa: PLC0415 - imports PyTorch
+
     entry = next(entry for entry in catalogue.describe() if entry.name == problem.data)
     recipe = problem.recipe
     parameters = [

@@ -27,6 +27,7 @@ HOMES = {  # library: places (module prefixes) that may import it
         "spaces.picture",
         "asha_nas.analysis.curves",
         "asha_nas.analysis.correlation_plot",
+        "asha_nas.analysis.comparison_plot",
     ),
     "hpbandster": ("asha_nas.schedulers.hpbandster", "asha_nas.samplers.hpbandster"),
 }

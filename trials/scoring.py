@@ -17,9 +17,9 @@ from spaces import nasbench1shot1
 from spaces.errors import InvalidValue, UnknownName
 from spaces.nasbench1shot1.regret import Reference, best
 from spaces.nasbench101 import Cell
-from spaces.table import ESTIMATED, Table
+from spaces.table import Table
 from trials.search_recipe import VARIANTS, Variant
-from trials.tables import open_table
+from trials.tables import open_table, shortcomings
 
 _TEST, _VALID = "test_accuracy", "valid_accuracy"
 
@@ -178,18 +178,9 @@ class Scorer:
         return float(regrets.mean()), float(regrets.std())
 
     def remarks(self) -> tuple[str, ...]:
-        """What a reader of the figures must know: a line for each way in which they fall short of a whole table's."""
-        found = []
-        if self.reference == "mean":
-            found.append("regret is above the best mean over repeats: the table does not have single runs")
-        if self.table.aggregate(_VALID) == "maximum":
-            found.append("valid_error is that of the best repeat: the table does not have their mean")
-        for metric, budgets in ((_VALID, self.budgets), (_TEST, self.budgets), ("seconds", self.budgets[-1:])):
-            figures, stages = self.table.figures(metric), map(self.table.budgets.index, budgets)
-            share = np.mean([figures.all_statuses(stage, self.rows) == ESTIMATED for stage in stages])
-            if share > 0:
-                found.append(f"{share:.1%} of the figures of {metric} are estimates, not measured")
-        return tuple(found)
+        """What a reader of the figures must know; see :func:`trials.tables.shortcomings`."""
+        asked = {_VALID: self.budgets, _TEST: self.budgets, "seconds": self.budgets[-1:]}
+        return shortcomings(self.table, self.rows, self.reference, asked)
 
 
 def _check_fit(table: Table, space: nasbench1shot1.Space, data: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spaces.errors import UnknownName, UserError
-from spaces.table import SUFFIX, Table
+from spaces.nasbench1shot1.regret import Reference
+from spaces.table import ESTIMATED, SUFFIX, Table
 from trials.folders import data_folder
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "spaces" / "table" / "embedded"
@@ -76,6 +81,30 @@ def open_table(name: str, data_dir: str | None = None, **options: Any) -> Table:
 def describe(data_dir: str | None = None) -> list[Entry]:
     """All tables by name, also those that cannot be read."""
     return [_entry(name, path) for name, path in sorted(_files(data_dir).items())]
+
+
+def shortcomings(
+    table: Table, rows: NDArray[np.int64] | None, reference: Reference, asked: Mapping[str, Sequence[int]]
+) -> tuple[str, ...]:
+    """What a reader of figures must know: a line for each way in which they fall short of a whole table's.
+
+    Args:
+        table: where they come from.
+        rows: (M,) of the cells that may be asked for; None for all.
+        reference: what regret is above: the ``best`` single run, or the best ``mean``.
+        asked: for each metric that is asked for, at which budgets.
+    """
+    found = []
+    if reference == "mean":
+        found.append("regret is above the best mean over repeats: the table does not have single runs")
+    if table.aggregate("valid_accuracy") == "maximum":
+        found.append("valid_error is that of the best repeat: the table does not have their mean")
+    for metric, budgets in asked.items():
+        figures, stages = table.figures(metric), map(table.budgets.index, budgets)
+        share = np.mean([figures.all_statuses(stage, rows) == ESTIMATED for stage in stages])
+        if share > 0:
+            found.append(f"{share:.1%} of the figures of {metric} are estimates, not measured")
+    return tuple(found)
 
 
 def _files(data_dir: str | None) -> dict[str, Path]:

@@ -17,11 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from asha_nas.analysis.correlation import Agreement, Measured, Truth, coefficients
-from asha_nas.analysis.curves import dress
+from asha_nas.analysis.curves import FAINT, INK, dress
 from asha_nas.analysis.search import Spread
 from spaces.picture import save
 
-_INK, _FAINT = "#24292f", "#59636e"
 _COLOURS: Final = ("#9ecae9", "#56a3d0", "#0072b2", "#003f66")
 """Of the table's budgets, the longest training darkest: their order is to be seen."""
 _POINTS, _CHOSEN, _BEST = "#7a8793", "#d55e00", "#009e73"
@@ -71,7 +70,7 @@ def _figure(truth: Truth, measured: Sequence[Measured], found: Sequence[Agreemen
         of_first = [one for one in searches if one.trial == searches[0].trial]
         _draw_points(right, truth, max(of_first, key=lambda one: one.epoch))
     if title:
-        figure.suptitle(title, color=_INK, fontsize=13, fontweight="bold", x=0.01, ha="left", parse_math=False)
+        figure.suptitle(title, color=INK, fontsize=13, fontweight="bold", x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -83,19 +82,19 @@ def _draw_lines(axes: Axes, found: Sequence[Agreement], which: str) -> None:
     for budget, colour in zip(budgets, _shades(len(budgets)), strict=True):
         points = [(one.epoch, one.spearman) for one in found if one.table_budget == budget and one.spearman]
         _draw_line(axes, points, colour, f"table at {budget} epoch{'s' * (budget > 1)}")
-    axes.axhline(0.0, color=_FAINT, linewidth=1.0, zorder=1)
+    axes.axhline(0.0, color=FAINT, linewidth=1.0, zorder=1)
     searches = max(one.searches for one in found)
     words = f"mean ± std of {searches} searches" if searches > 1 else "1 search"
-    axes.set_title(f"Rank correlation ({words}{which})", color=_INK, fontsize=11, loc="left")
+    axes.set_title(f"Rank correlation ({words}{which})", color=INK, fontsize=11, loc="left")
     axes.set_xlabel("search epoch")
     axes.set_ylabel("Spearman's ρ of one-shot and test error")
     _limit(axes, found)
     dress(axes)
     if any(one.spearman for one in found):
-        axes.legend(frameon=False, labelcolor=_INK, fontsize=9.5, ncols=2, loc="best")
+        axes.legend(frameon=False, labelcolor=INK, fontsize=9.5, ncols=2, loc="best")
     else:
         words = "all architectures have the same one-shot error:\nno correlation is defined"
-        axes.text(0.5, 0.6, words, transform=axes.transAxes, ha="center", color=_FAINT)
+        axes.text(0.5, 0.6, words, transform=axes.transAxes, ha="center", color=FAINT)
 
 
 def _draw_line(axes: Axes, points: Sequence[tuple[int, Spread]], colour: str, label: str) -> None:
@@ -138,13 +137,13 @@ def _draw_points(axes: Axes, truth: Truth, one: Measured) -> None:
     named = "one search" if one.seed is None else f"seed {one.seed}"
     shown = "not defined" if math.isnan(rho) else f"{rho:.2f}".replace("-", "−")
     words = f"{len(x):,} architectures, {named}, epoch {one.epoch}: ρ {shown}"
-    axes.set_title(words, color=_INK, fontsize=11, loc="left")
+    axes.set_title(words, color=INK, fontsize=11, loc="left")
     axes.set_xlabel("one-shot error")
     axes.set_ylabel(f"test error by the table, {budget} epoch{'s' * (budget > 1)}")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
     dress(axes)
-    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", labelcolor=_INK, fontsize=9.5, loc="best")
+    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", labelcolor=INK, fontsize=9.5, loc="best")
 
 
 def _mark(axes: Axes, x: float, y: float, marker: str, colour: str, label: str, area: float) -> None:

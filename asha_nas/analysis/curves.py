@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -22,13 +23,15 @@ from asha_nas.analysis.search import Curves
 from spaces.errors import InvalidValue
 from spaces.picture import save
 
-_INK, _FAINT, _GRID = "#24292f", "#59636e", "#e4e8ec"
+INK, FAINT = "#24292f", "#59636e"
+"""Of words, and of what stands behind."""
+_GRID = "#e4e8ec"
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#7b4fb5", "#b3528a", "#8a6d00", "#56b4e9", "#444444")
 """Of one label after the other: a colour-blind safe set (Okabe & Ito), darkened where lines would be too light."""
 _SIZE: Final = (9.6, 5.6)
 """Inches."""
 _DPI: Final = 150
-_LOG_FROM: Final = 5.0
+LOG_FROM: Final = 5.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 
@@ -60,21 +63,22 @@ def _figure(found: Mapping[str, Curves], random: float | None, title: str) -> Fi
     figure = Figure(figsize=_SIZE, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for colour, curves in zip(_colours(len(found)), found.values(), strict=True):
+    for colour, curves in zip(colours(len(found)), found.values(), strict=True):
         _draw_one(axes, curves, colour)
     with_regret = any(curves.regret for curves in found.values())
     shown_random = random if with_regret else None
     if shown_random is not None:
-        axes.axhline(shown_random, color=_FAINT, linestyle=(0, (1, 2)), linewidth=1.6)
+        axes.axhline(shown_random, color=FAINT, linestyle=(0, (1, 2)), linewidth=1.6)
     _dress(axes, found, shown_random)
     axes.set_ylabel("test regret, one-shot validation error" if with_regret else "one-shot validation error")
     if title:
-        axes.set_title(title, color=_INK, fontsize=13, fontweight="bold", loc="left", pad=12, parse_math=False)
+        axes.set_title(title, color=INK, fontsize=13, fontweight="bold", loc="left", pad=12, parse_math=False)
     _explain(axes, found, shown_random)
     return figure
 
 
-def _colours(count: int) -> list[str]:
+def colours(count: int) -> list[str]:
+    """A colour for each; from the ninth on they come again."""
     return [_COLOURS[k % len(_COLOURS)] for k in range(count)]
 
 
@@ -102,11 +106,11 @@ def _draw_one(axes: Axes, curves: Curves, colour: str) -> None:
 def _dress(axes: Axes, found: Mapping[str, Curves], random: float | None) -> None:
     values = _values(found, random)
     low, high = float(values.min()), float(values.max())
-    if low > 0 and high / low >= _LOG_FROM:
+    if low > 0 and high / low >= LOG_FROM:
         axes.set_yscale("log")
         # Bands are seen as far as a third of the lowest value: reaching down to zero they would stretch it without end.
         axes.set_ylim(max(_foot(found, low), low / 3) / 1.2, min(high * 1.5, 1.0) if high < 1 else high * 1.5)
-        _tick_decades(axes, low, high)
+        tick_decades(axes.yaxis, low, high)
     else:
         axes.set_ylim(0.0, high * 1.12 or 1.0)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=8))
@@ -119,13 +123,13 @@ def dress(axes: Axes) -> None:
     """What all plots have in common: a faint grid, no frame, and the colours of words."""
     axes.set_axisbelow(True)
     axes.grid(color=_GRID, linewidth=0.9)
-    axes.tick_params(colors=_FAINT, labelsize=10, length=0)
+    axes.tick_params(colors=FAINT, labelsize=10, length=0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#c4cbd2")
-    axes.xaxis.label.set(color=_INK, fontsize=11)
-    axes.yaxis.label.set(color=_INK, fontsize=11)
+    axes.xaxis.label.set(color=INK, fontsize=11)
+    axes.yaxis.label.set(color=INK, fontsize=11)
 
 
 def _values(found: Mapping[str, Curves], random: float | None) -> NDArray[np.float64]:
@@ -141,13 +145,13 @@ def _foot(found: Mapping[str, Curves], low: float) -> float:
     return min([low, *(float(np.nanmin(band.mean - band.std)) for band in bands)])
 
 
-def _tick_decades(axes: Axes, low: float, high: float) -> None:
-    """Name 1, 2 and 5 of each decade; over many decades its beginning alone."""
+def tick_decades(axis: Axis, low: float, high: float) -> None:
+    """On a logarithmic axis, name 1, 2 and 5 of each decade; over many decades its beginning alone."""
     steps = (1.0, 2.0, 5.0) if math.log10(high / low) < 2.5 else (1.0,)
-    axes.yaxis.set_major_locator(LogLocator(base=10, subs=steps))
-    axes.yaxis.set_minor_locator(LogLocator(base=10, subs=range(2, 10)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(which="minor", length=0)
+    axis.set_major_locator(LogLocator(base=10, subs=steps))
+    axis.set_minor_locator(LogLocator(base=10, subs=range(2, 10)))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_tick_params(which="minor", length=0)
 
 
 def _tick_epochs(axes: Axes, found: Mapping[str, Curves]) -> None:
@@ -163,7 +167,7 @@ def _explain(axes: Axes, found: Mapping[str, Curves], random: float | None) -> N
     """One legend: in its first column which colour is which search, in its second which line is which figure."""
     searches = [
         (Line2D([], [], color=colour, linewidth=3.0), f"{label} ({curves.seeds} seed{'s' * (curves.seeds > 1)})")
-        for colour, (label, curves) in zip(_colours(len(found)), found.items(), strict=True)
+        for colour, (label, curves) in zip(colours(len(found)), found.items(), strict=True)
     ]
     figures = _figures(found, random)
     rows = max(len(searches), len(figures))
@@ -171,7 +175,7 @@ def _explain(axes: Axes, found: Mapping[str, Curves], random: float | None) -> N
     lines = [*searches, *[empty] * (rows - len(searches)), *figures, *[empty] * (rows - len(figures))]
     legend = axes.legend(
         [line for line, _ in lines], [words for _, words in lines], loc="upper center", fontsize=9.5,
-        bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False, labelcolor=_INK, handlelength=2.6,
+        bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False, labelcolor=INK, handlelength=2.6,
     )  # fmt: skip
     for text in legend.get_texts():
         text.set_parse_math(False)
@@ -183,12 +187,12 @@ def _figures(found: Mapping[str, Curves], random: float | None) -> list[tuple[Li
     several = any(curves.seeds > 1 for curves in found.values())
     if any(curves.regret for curves in found.values()):
         band = " (mean ± std)" if several else ""
-        lines.append((Line2D([], [], color=_FAINT, linewidth=2.2), f"test regret of the chosen cell{band}"))
+        lines.append((Line2D([], [], color=FAINT, linewidth=2.2), f"test regret of the chosen cell{band}"))
     mean = " (mean)" if several else ""
     lines.append(
-        (Line2D([], [], color=_FAINT, linewidth=1.4, linestyle=(0, (5, 3))), f"one-shot validation error{mean}")
+        (Line2D([], [], color=FAINT, linewidth=1.4, linestyle=(0, (5, 3))), f"one-shot validation error{mean}")
     )
     if random is not None:
-        dots = Line2D([], [], color=_FAINT, linewidth=1.6, linestyle=(0, (1, 2)))
+        dots = Line2D([], [], color=FAINT, linewidth=1.6, linestyle=(0, (1, 2)))
         lines.append((dots, f"expected regret of a random cell, {100 * random:.2f} %"))
     return lines

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from asha_nas.analysis.history import History, JobRecord
-from asha_nas.study import Asha, Random, Sweep
+from asha_nas.study import AnyScheduler, Halving, Promoting
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class Visit:
     results: int
     """Results at this rung so far, diverged trials included."""
     allowed: int
-    """How many may go up from that many results: ⌊n/η⌋."""
+    """How many may go up: ⌊n/η⌋ of n results, or what the plan of a synchronous bracket says."""
     promoted: int
     """How many have gone up."""
     verdict: str
     """One sentence for people."""
 
 
-def explain(history: History, scheduler: Asha | Random | Sweep, trial: int) -> list[Visit]:
+def explain(history: History, scheduler: AnyScheduler, trial: int) -> list[Visit]:
     """The trial's way up the ladder.
 
     Raises:
@@ -40,37 +40,74 @@ def explain(history: History, scheduler: Asha | Random | Sweep, trial: int) -> l
     return [_visit(history, scheduler, job, after) for job, after in zip_longest(jobs, jobs[1:])]
 
 
-def _visit(history: History, scheduler: Asha | Random | Sweep, job: JobRecord, next_job: JobRecord | None) -> Visit:
-    eta = scheduler.eta if isinstance(scheduler, Asha) else 0
-    ranked = _results(history, job.rung)
+def _visit(history: History, scheduler: AnyScheduler, job: JobRecord, next_job: JobRecord | None) -> Visit:
+    ranked = _results(history, job)
     rank = ranked.index(job) + 1 if job in ranked and job.loss is not None else None
-    ups = [other for other in history.jobs.values() if other.rung == job.rung + 1]
-    allowed = len(ranked) // eta if eta else 0
+    ups = _ups(history, job)
+    allowed = _allowed(scheduler, job, ranked)
     if job.state == "running":
         verdict = f"is training, epoch {max(job.metrics, default=job.start)} of {job.stop}"
     elif job.failure is not None:
         verdict = f"never goes up: {job.failure.kind}: {job.failure.reason}"
     elif job.stop == history.ladder[-1]:
         verdict = f"was trained to the end; it is number {rank} of {len(ranked)} at R"
-    elif isinstance(scheduler, Sweep):
+    elif isinstance(scheduler, Halving):
+        verdict = _why_halved(scheduler, job, next_job, ranked, allowed)
+    elif isinstance(scheduler, Promoting):
+        if next_job is not None:
+            verdict = _why_promoted(history, job, next_job, scheduler.eta)
+        else:
+            verdict = _why_not(history, scheduler, job, ranked, ups)
+    else:  # a sweep: all others train every trial to the end
         verdict = f"was trained to its budget; it is number {rank} of {len(ranked)} jobs of that budget"
-    elif next_job is not None:
-        verdict = _why_promoted(history, job, next_job, eta)
-    else:
-        assert isinstance(scheduler, Asha)  # random search trains every trial to the end
-        verdict = _why_not(history, scheduler, job, ranked, ups)
     return Visit(job.rung, job.stop, job.state, job.loss, rank, len(ranked), allowed, len(ups), verdict)
 
 
+def _ups(history: History, job: JobRecord) -> list[JobRecord]:
+    """Jobs of trials that went up from this rung of this bracket."""
+    return [
+        other for other in history.jobs.values()
+        if other.rung == job.rung + 1 and other.bracket == job.bracket
+        and history.trials[other.trial].jobs[0].number != other.number
+    ]  # fmt: skip
+
+
+def _allowed(scheduler: AnyScheduler, job: JobRecord, ranked: list[JobRecord]) -> int:
+    if isinstance(scheduler, Promoting):
+        return len(ranked) // scheduler.eta
+    if not isinstance(scheduler, Halving):
+        return 0
+    plan = scheduler.brackets[job.bracket % len(scheduler.brackets)]
+    stage = job.rung - plan.rung + 1
+    return plan.sizes[stage] if stage < len(plan.sizes) else 0
+
+
+def _why_halved(
+    scheduler: Halving, job: JobRecord, next_job: JobRecord | None, ranked: list[JobRecord], allowed: int
+) -> str:
+    plan = scheduler.brackets[job.bracket % len(scheduler.brackets)]
+    place = f"number {ranked.index(job) + 1} of {len(ranked)} results of bracket {job.bracket}"
+    if not allowed:
+        return f"is {place}, which ends at this rung"
+    rule = f"the best {allowed} of {plan.sizes[job.rung - plan.rung]} go up there"
+    if next_job is not None:
+        return f"went up as {place}; {rule} (job {next_job.number})"
+    if ranked.index(job) >= allowed:
+        return f"has not gone up: {place}; {rule}"
+    return f"may go up: {place} so far; {rule} when all have ended"
+
+
 def _why_promoted(history: History, job: JobRecord, next_job: JobRecord, eta: int) -> str:
-    then = _results(history, job.rung, before=next_job.asked)
+    then = _results(history, job, before=next_job.asked)
     return (
         f"went up as number {then.index(job) + 1} of {len(then)} results there were then,"
         f" of which {len(then)}/{eta} = {len(then) // eta} may go up (job {next_job.number})"
     )
 
 
-def _why_not(history: History, scheduler: Asha, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord]) -> str:
+def _why_not(
+    history: History, scheduler: Promoting, job: JobRecord, ranked: list[JobRecord], ups: list[JobRecord]
+) -> str:
     rank, allowed = ranked.index(job) + 1, len(ranked) // scheduler.eta
     rule = f"number {rank} of {len(ranked)}; {len(ranked)}/{scheduler.eta} = {allowed} may go up"
     if rank > allowed:
@@ -91,7 +128,7 @@ def _why_not(history: History, scheduler: Asha, job: JobRecord, ranked: list[Job
     return _what_it_waits_for(history, scheduler, job, f"{rule}, {len(ups)} did")
 
 
-def _what_it_waits_for(history: History, scheduler: Asha, job: JobRecord, rule: str) -> str:
+def _what_it_waits_for(history: History, scheduler: Promoting, job: JobRecord, rule: str) -> str:
     """Why a trial that the rule lets up has not gone: a bound of the study, or nobody asked."""
     bound, needed = scheduler.max_epochs, history.ladder[job.rung + 1] - job.stop
     handed_out = sum(other.stop - other.start for other in history.jobs.values())
@@ -106,11 +143,11 @@ def _what_it_waits_for(history: History, scheduler: Asha, job: JobRecord, rule: 
     return f"may go up: {rule}; {ended}"
 
 
-def _results(history: History, rung: int, before: int | None = None) -> list[JobRecord]:
-    """Results of a rung in its order, diverged ones last; optionally only those told before an event."""
+def _results(history: History, like: JobRecord, before: int | None = None) -> list[JobRecord]:
+    """Results of a job's rung and bracket in order, diverged ones last; optionally only those told before an event."""
     found = [
         job for job in history.jobs.values()
-        if job.rung == rung and job.state in ("done", "diverged")
+        if job.rung == like.rung and job.bracket == like.bracket and job.state in ("done", "diverged")
         and (before is None or (job.told is not None and job.told < before))
     ]  # fmt: skip
     return sorted(found, key=lambda job: (job.loss is None, job.loss or 0.0, job.trial))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from asha_nas.analysis.trajectory import Trajectory, TrajectoryFold, rank
 from asha_nas.errors import NoResult, TrialNotFound
-from asha_nas.store import Asked, Closed, Event, Failed, Opened, Reported, Row, Told
+from asha_nas.store import Asked, Closed, Event, Failed, Opened, Repeated, Reported, Row, Told
 from asha_nas.study import StudySpec, Sweep
 from trials.contract import Failure
 
@@ -25,6 +26,8 @@ class JobRecord:
     """Sequence number of its Asked event."""
     asked_at: float
     """Seconds since 1970, UTC."""
+    bracket: int = 0
+    """Bracket of its trial, in schedulers that have several."""
     told: int | None = None
     """Sequence number of its Told event, once it ended."""
     told_at: float | None = None
@@ -46,6 +49,12 @@ class JobRecord:
     """Times that its reports gave beside ``seconds``, by name; of each name the latest."""
 
     @property
+    def epochs(self) -> int:
+        """Epochs it trained so far beyond ``start``, by the last one reported."""
+        # An objective that reports only at its end trained those before as well.
+        return max(0, max(self.metrics, default=self.start) - self.start)
+
+    @property
     def retrained(self) -> int:
         """Reported epochs that its trial had before this job began, and trained again for want of a checkpoint."""
         return sum(epoch <= self.start for epoch in self.metrics)
@@ -62,18 +71,27 @@ class JobRecord:
 
 @dataclass(slots=True)
 class TrialRecord:
-    """One trial and its jobs, lowest rung first."""
+    """One trial and its jobs, lowest rung first. A job that starts at epoch 0 begins a training from scratch."""
 
     number: int
     config: Mapping[str, Any]
     identity: str | None
     """Canonical identity of its architecture, where the space has one."""
+    origin: str = ""
+    """Where its configuration comes from: ``default``, ``random``, ``model``, ``mutation`` or ``policy``."""
     jobs: list[JobRecord] = field(default_factory=list)
 
     @property
     def epochs(self) -> int:
-        """Epochs it is trained for, by its last finished job."""
+        """Epochs of its longest training so far, by the jobs that gave a loss."""
         return max((job.stop for job in self.jobs if job.loss is not None), default=0)
+
+    @property
+    def telling(self) -> JobRecord:
+        """The job that stands for it: of the lowest loss (ties: more epochs), or the last one, if none has a loss."""
+        ended = [(job.loss, -job.stop, job.number) for job in self.jobs if job.loss is not None]
+        number = min(ended)[2] if ended else self.jobs[-1].number
+        return next(job for job in self.jobs if job.number == number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +117,14 @@ class Cost:
 
     trials: int
     epochs: int
-    """Epochs trained, each epoch of a trial once: one that was trained again, after a crash or because a
-    checkpoint was lost or damaged, cost time (``trial_seconds``) but is progress only once."""
+    """Epochs trained, of all trainings: a trial that is trained from scratch at each budget has several. Each epoch of
+    a training counts once: one that was trained again, after a crash or because a checkpoint was lost or damaged,
+    cost time (``trial_seconds``) but is progress only once."""
     retrained_epochs: int
     """Epochs that a later job of the same trial trained again, for want of a checkpoint; not in ``epochs``."""
     full_epochs: int | None
-    """Epochs that training every trial to R would have taken; ``None`` in a sweep, which leaves nothing out."""
+    """Epochs that training every trial once, straight to R, would have taken; ``None`` in a sweep, which leaves nothing
+    out."""
     trial_seconds: float
     """Summed over workers."""
     wall_seconds: float
@@ -125,6 +145,9 @@ class History:
         """The best job so far, each time it changed."""
         self.state = "new"
         """``new``, ``open`` (a driver runs it, or died), or why its last driver stopped."""
+        self.repeats: dict[int, Trajectory] = {}
+        """Of a study that was simulated repeatedly, what is kept of each repeat, by its number."""
+        self._fold = TrajectoryFold()
         self._sessions: list[tuple[float, float]] = []
 
     @classmethod
@@ -137,6 +160,7 @@ class History:
 
     def add(self, event: Event, sequence: int, time: float) -> None:
         """Fold in the next event."""
+        self._fold.add(event, time)
         match event:
             case Opened():
                 self.state = "open"
@@ -144,9 +168,13 @@ class History:
             case Closed():
                 self.state = event.reason
             case Asked():
-                job = JobRecord(event.job, event.trial, event.rung, event.start, event.stop, sequence, time)
+                job = JobRecord(
+                    event.job, event.trial, event.rung, event.start, event.stop, sequence, time, event.bracket
+                )
                 if event.trial not in self.trials:
-                    self.trials[event.trial] = TrialRecord(event.trial, event.config or {}, event.identity)
+                    self.trials[event.trial] = TrialRecord(
+                        event.trial, event.config or {}, event.identity, event.origin
+                    )
                 self.trials[event.trial].jobs.append(job)
                 self.jobs[event.job] = job
             case Reported():
@@ -161,6 +189,8 @@ class History:
                 self.jobs[event.job].retries.append(event.failure)
             case Told():
                 self._end(self.jobs[event.job], event, sequence, time)
+            case Repeated():
+                self.repeats[event.repeat] = Trajectory.from_plain(event.trajectory)
             case _:
                 pass
         if self._sessions:
@@ -170,6 +200,16 @@ class History:
         job.told, job.told_at, job.loss, job.failure = sequence, time, event.loss, event.failure
         if job.loss is not None and (not self.incumbents or _rank(job) < _rank(self.incumbents[-1])):
             self.incumbents.append(job)
+
+    @property
+    def last_time(self) -> float | None:
+        """When its newest event was, in seconds since 1970; None if there is none."""
+        return self._sessions[-1][1] if self._sessions else None
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """How the best result came about."""
+        return self._fold.trajectory()
 
     @property
     def best(self) -> JobRecord:
@@ -212,8 +252,8 @@ class History:
         levels: list[list[JobRecord]] = [[] for _ in self.ladder]
         for job in self.jobs.values():
             levels[job.rung].append(job)
-        climbing = not isinstance(self.spec.scheduler, Sweep)
-        above = [len(level) if climbing else 0 for level in levels[1:]] + [0]
+        first = {trial.jobs[0].number for trial in self.trials.values()}
+        above = [sum(job.number not in first for job in level) for level in levels[1:]] + [0]
         return [self._rung(k, level, promoted) for k, (level, promoted) in enumerate(zip(levels, above, strict=True))]
 
     def _rung(self, k: int, level: list[JobRecord], promoted: int) -> RungView:
@@ -226,13 +266,9 @@ class History:
 
     def cost(self) -> Cost:
         """What was spent so far. An epoch that was trained twice counts once; see :class:`Cost`."""
-        # By the last epoch reported: an objective that reports only at its end trained those before as well.
-        spent = dict.fromkeys(self.trials, 0)
-        for job in self.jobs.values():
-            spent[job.trial] = max(spent[job.trial], max(job.metrics, default=0))
         return Cost(
             trials=len(self.trials),
-            epochs=sum(spent.values()),
+            epochs=sum(job.epochs for job in self.jobs.values()),
             retrained_epochs=sum(job.retrained for job in self.jobs.values()),
             full_epochs=None if isinstance(self.spec.scheduler, Sweep) else len(self.trials) * self.ladder[-1],
             trial_seconds=sum(sum(job.seconds.values()) for job in self.jobs.values()),
@@ -242,4 +278,4 @@ class History:
 
 def _rank(job: JobRecord) -> tuple[float, int, int]:
     assert job.loss is not None
-    return (job.loss, -job.stop, job.trial)
+    return rank(job.loss, job.stop, job.trial)

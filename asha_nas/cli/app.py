@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from asha_nas.cli import correlate, data, doctor, run, search, show, space, table
+from asha_nas.cli import bohb, compare, correlate, data, doctor, run, search, show, simulate, space, table, transfer
 from asha_nas.cli.output import err
 from asha_nas.errors import PackagesOverwritten, UserError
 
@@ -25,14 +25,18 @@ app = typer.Typer(
 
 _START, _READ, _PREPARE = "Start and go on", "Look at results", "Prepare"
 app.command("asha", rich_help_panel=_START)(run.asha)
+app.command("bohb", rich_help_panel=_START)(bohb.bohb)
 app.command("search", rich_help_panel=_START)(search.search)
 app.command("run", rich_help_panel=_START)(run.run)
+app.command("simulate", rich_help_panel=_START)(simulate.simulate)
 app.command("resume", rich_help_panel=_START)(run.resume)
 app.command("evaluate", rich_help_panel=_START)(run.evaluate)
+app.command("transfer", rich_help_panel=_START)(transfer.transfer)
 app.command("ls", rich_help_panel=_READ)(show.ls)
 app.command("show", rich_help_panel=_READ)(show.show)
 app.command("best", rich_help_panel=_READ)(show.best)
 app.command("explain", rich_help_panel=_READ)(show.explain)
+app.command("compare", rich_help_panel=_READ)(compare.compare)
 app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)
 app.add_typer(table.app, name="table", rich_help_panel=_PREPARE)

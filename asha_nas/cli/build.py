@@ -9,6 +9,7 @@ import typer
 
 from asha_nas.cli.options import (
     AddressOption,
+    CheckpointsOption,
     CpusOption,
     DashboardOption,
     EngineOption,
@@ -50,9 +51,7 @@ def build(
     to: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where the table is written; default: with the others.")
     ] = None,
-    checkpoints: Annotated[
-        str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
-    ] = None,
+    checkpoints: CheckpointsOption = None,
     max_hours: Annotated[float | None, typer.Option("--max-hours", help="Hours to run.")] = None,
     recipe: RecipeOption = None,
     name: NameOption = None,

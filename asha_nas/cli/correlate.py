@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import platformdirs
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from asha_nas.cli.files import check_picture, drawing, make_room, write_csv
 from asha_nas.cli.options import JsonOption, NameArgument, StoreOption
 from asha_nas.cli.output import err, out, print_json, table
-from asha_nas.errors import InvalidValue, UserError
 from asha_nas.live import PLAIN_SECONDS
 from asha_nas.store import Store
 
@@ -62,9 +58,8 @@ def correlate(
     Measures many architectures with the weights of each kept epoch, as Figure 3 of NAS-Bench-1Shot1 does (Zela et al.,
     2020).
     """
-    picture = draw or Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}-correlation.png"
-    if picture.suffix.lower() not in (".svg", ".png"):
-        raise InvalidValue("--draw", str(picture), "must end in .svg or .png")
+    picture = draw or drawing(f"{name}-correlation")
+    check_picture(picture)
     from asha_nas import api, correlation  # noqa: PLC0415 - imports PyTorch
     from asha_nas.analysis import correlation as numbers  # noqa: PLC0415 - imports SciPy
     from asha_nas.analysis.correlation_plot import draw_correlation  # noqa: PLC0415 - imports matplotlib
@@ -74,7 +69,7 @@ def correlate(
         study, every=every, trial=trial, architectures=architectures, seed=seed, images=images
     )  # fmt: skip
     for path in filter(None, (picture, csv_path)):
-        _make_room(path)
+        make_room(path)
     if not as_json:
         _print_plan(name, plan)
     with _shown(plan.work) as progress:
@@ -84,7 +79,7 @@ def correlate(
     title = f"{name}: {problem.optimizer} in {problem.space} on {problem.data}"
     draw_correlation(picture, plan.truth, found.measured, agreements, title)
     if csv_path is not None:
-        _write_csv(csv_path, numbers.columns(plan.truth), numbers.rows(plan.truth, found.measured))
+        write_csv(csv_path, numbers.columns(plan.truth), numbers.rows(plan.truth, found.measured))
     among = numbers.between_budgets(plan.truth)
     for line in found.left_out:
         err.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
@@ -102,20 +97,6 @@ def correlate(
 
 
 # --- before and while it runs ----------------------------------------------------------------------
-
-
-def _make_room(path: Path) -> None:
-    """Fail now, rather than after the work, if a file cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_written(path, error) from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise _not_written(path, OSError("it is a folder" if path.is_dir() else "its folder is read-only"))
-
-
-def _not_written(path: Path, error: OSError) -> UserError:
-    return UserError(f"{path}: cannot be written ({error.strerror or error})\nName another file.")
 
 
 def _print_plan(name: str, plan: Plan) -> None:
@@ -254,18 +235,3 @@ def _search(truth: Truth, one: Measured) -> dict[str, Any]:
         "trial": one.trial, "seed": one.seed, "budget": one.budget, "epoch": one.epoch, "correlations": correlations,
         "cells": cells,
     }  # fmt: skip
-
-
-def _write_csv(path: Path, columns: list[str], rows: Iterator[list[Any]]) -> None:
-    """The file appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with beside.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(rows)
-        beside.replace(path)
-    except OSError as error:
-        raise _not_written(path, error) from error
-    finally:
-        beside.unlink(missing_ok=True)

@@ -47,3 +47,6 @@ DrawOption = Annotated[
         "--draw", metavar="FILE", help="Where to draw the best cell, or the curves of searches (.svg or .png)."
     ),
 ]
+CheckpointsOption = Annotated[
+    str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
+]

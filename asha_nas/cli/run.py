@@ -11,8 +11,10 @@ import typer
 from asha_nas.analysis import TrialRecord
 from asha_nas.analysis.search import found_text
 from asha_nas.cli import show
+from asha_nas.cli.ending import print_end, print_end_json
 from asha_nas.cli.options import (
     AddressOption,
+    CheckpointsOption,
     CpusOption,
     DashboardOption,
     DrawOption,
@@ -28,10 +30,10 @@ from asha_nas.cli.options import (
     WorkersOption,
 )
 from asha_nas.cli.output import out
-from asha_nas.cli.running import check_draw, free_name, go_on, print_end, print_end_json, settings, start
+from asha_nas.cli.running import check_draw, free_name, go_on, settings, start
 from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
-from asha_nas.study import PartialTraining, Search, StudySpec, make_spec, read_spec
+from asha_nas.study import Lookup, PartialTraining, Search, StudySpec, Tune, make_spec, read_spec
 from trials.recipe import RECIPES
 
 SPACES = {"darts-cnn": "darts-cnn"}
@@ -68,9 +70,7 @@ def asha(
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
     dashboard: DashboardOption = True,
-    checkpoints: Annotated[
-        str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
-    ] = None,
+    checkpoints: CheckpointsOption = None,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
@@ -126,7 +126,7 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a study after a crash, a stop, or anything else."""
-    from asha_nas import api  # noqa: PLC0415 - imports PyTorch
+    from asha_nas import api  # noqa: PLC0415 - imports pandas
 
     study = api.load(name, store=Store(store_url))
     check_draw(study.spec, draw)
@@ -164,7 +164,10 @@ def evaluate(
     store = Store(store_url)
     _, spec, history = show.open_study(study, store)
     if not isinstance(spec.problem, PartialTraining | Search):
-        raise typer.BadParameter(f"{study} searches no architectures", param_hint="STUDY")
+        rule = f"{study} searches no architectures that can be trained here"
+        if isinstance(spec.problem, Lookup | Tune):
+            rule = f"{study} finds cells whose test error a table tells: asha-nas best {study}"
+        raise typer.BadParameter(rule, param_hint="STUDY")
     data, found = spec.problem.data, history.trial(history.best.trial if trial is None else trial)
     values = {
         "name": name or free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,

@@ -9,6 +9,7 @@ import typer
 
 from asha_nas.cli.options import (
     AddressOption,
+    CheckpointsOption,
     CpusOption,
     DashboardOption,
     GpusOption,
@@ -70,9 +71,7 @@ def search(
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
     dashboard: DashboardOption = True,
-    checkpoints: Annotated[
-        str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
-    ] = None,
+    checkpoints: CheckpointsOption = None,
     max_hours: Annotated[float | None, typer.Option("--max-hours", help="Hours to run.")] = None,
     draw: Annotated[
         Path | None, typer.Option("--draw", metavar="FILE", help="Where to draw the curves (.svg or .png).")
@@ -88,7 +87,7 @@ def search(
     """
     store = Store(store_url)
     budgets = None if epochs is None else _numbers(epochs)
-    chosen = _seeds(seeds)
+    chosen = parse_seeds(seeds)
     single = len(chosen) * len(budgets or [0]) == 1 and workers is None and address is None
     values: dict[str, Any] = {
         "name": name or free_name(store, f"{optimizer}-{space}-{data}"), "checkpoints": checkpoints,
@@ -114,7 +113,7 @@ def _numbers(text: str) -> list[int]:
         raise typer.BadParameter(rule, param_hint="--epochs") from None
 
 
-def _seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
     """Numbers and ranges, both ends included, with commas between them."""
     try:
         return [seed for part in text.split(",") for seed in _range(part)]

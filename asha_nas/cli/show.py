@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asha_nas import lookups
 from asha_nas.analysis import History, JobRecord, TrialRecord, evaluation
 from asha_nas.analysis import explain as explain_trial
 from asha_nas.analysis.search import found_text
@@ -19,7 +20,17 @@ from asha_nas.cli.output import out, print_json, table
 from asha_nas.errors import StudyUnreadable
 from asha_nas.live import duration, ladder_table
 from asha_nas.store import Store, StudyRecord
-from asha_nas.study import FullTraining, PartialTraining, Search, StudySpec
+from asha_nas.study import (
+    Curves,
+    FullTraining,
+    Lookup,
+    OneShot,
+    PartialTraining,
+    Search,
+    StudySpec,
+    Tune,
+)
+from spaces import nasbench101
 from spaces.graph import Graph
 
 
@@ -81,6 +92,12 @@ def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
 def _problem(spec: StudySpec) -> str:
     if isinstance(spec.problem, Search):
         return f"search by {spec.problem.optimizer} in {spec.problem.space} on {spec.problem.data}"
+    if isinstance(spec.problem, Tune):
+        return f"tuning {spec.problem.optimizer} in {spec.problem.space} on {spec.problem.data}"
+    if isinstance(spec.problem, Lookup):
+        return f"{spec.problem.space} in table {spec.problem.table}"
+    if isinstance(spec.problem, Curves):
+        return f"curves of {spec.problem.task}"
     data = getattr(spec.problem, "data", None)
     return f"{spec.problem.kind} on {data}" if data else spec.problem.kind
 
@@ -166,13 +183,15 @@ def _short(spec: StudySpec, trial: TrialRecord) -> str:
 
 def _config_text(spec: StudySpec, trial: TrialRecord) -> str:
     config = dict(trial.config)
-    if isinstance(spec.problem, Search):
-        job = trial.jobs[-1]
+    if isinstance(spec.problem, OneShot):
+        job = trial.telling
         found = " ".join(text for text in (job.notes.get("hash"), found_text(job)) if text)
-        settings = ", ".join(f"{key} {value}" for key, value in config.items())
+        settings = ", ".join(f"{key} {_setting(value)}" for key, value in config.items())
         return f"{settings}: {found or 'nothing found yet'}"
     if isinstance(cells := config.get("cells"), list):
         return f"{len(cells)} cells, repeat {config.get('repeat', 0)}, such as {cells[0]}"
+    if isinstance(spec.problem, Lookup):
+        return f"{trial.identity} {config['cell']}"
     return str(config["genotype"]) if set(config) == {"genotype"} else json.dumps(config)
 
 
@@ -227,7 +246,9 @@ def print_best_json(spec: StudySpec, history: History, draw: Path | None) -> Non
             "study": spec.name, "state": history.state, "trial": trial.number, "epochs": job.stop,
             "config": dict(trial.config), "identity": trial.identity, spec.problem.metric: history.value(job.loss),
             "metrics": job.metrics.get(job.stop, {}),
-            **({"cell": found_text(job), "hash": job.notes.get("hash")} if isinstance(spec.problem, Search) else {}),
+            **({"cell": found_text(job), "hash": job.notes.get("hash")} if isinstance(spec.problem, OneShot) else {}),
+            **({"cell": trial.config["cell"], "hash": trial.identity} if isinstance(spec.problem, Lookup) else {}),
+            **({"remarks": lookups.remarks(spec)} if isinstance(spec.problem, Lookup | Curves) else {}),
             "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
             "drawing": None if draw is None else str(draw),
         }
@@ -243,6 +264,12 @@ def print_best(history: History) -> None:
     if others:
         out.print("      " + ", ".join(f"{key} {_number(value)}" for key, value in others.items()), style="dim")
     out.print(_config_text(history.spec, history.trial(job.trial)), soft_wrap=True, markup=False)
+    for remark in lookups.remarks(history.spec):
+        out.print(f"note: {remark}", style="yellow", soft_wrap=True)
+
+
+def _setting(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> str:
@@ -251,21 +278,24 @@ def _number(value: float) -> str:
 
 def draw_cell(spec: StudySpec, trial: TrialRecord, path: Path) -> None:
     """Draw the architecture of a trial, or the one that it found."""
-    if not isinstance(spec.problem, PartialTraining | FullTraining | Search):
+    if not isinstance(spec.problem, PartialTraining | FullTraining | OneShot | Lookup):
         raise typer.BadParameter("only architectures can be drawn", param_hint="--draw")
     from spaces.drawing import draw  # noqa: PLC0415 - matplotlib takes a while to import
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw(_graphs(trial), path, title=f"{spec.name}: trial {trial.number}")
+    draw(_graphs(spec, trial), path, title=f"{spec.name}: trial {trial.number}")
 
 
-def _graphs(trial: TrialRecord) -> Sequence[Graph]:
+def _graphs(spec: StudySpec, trial: TrialRecord) -> Sequence[Graph]:
     from spaces.darts_cell import parse_genotype  # noqa: PLC0415
     from spaces.nasbench101 import parse_cell  # noqa: PLC0415
 
+    if isinstance(spec.problem, Lookup):
+        cell = lookups.cell_of(spec.problem, trial.config)
+        return (cell.pruned().graph() if isinstance(cell, nasbench101.Cell) else cell.graph(),)
     if "genotype" in trial.config:
         return parse_genotype(trial.config["genotype"]).graphs()
-    found = trial.jobs[-1].notes
+    found = trial.telling.notes
     return (parse_cell(found["cell"]).graph(),) if "cell" in found else parse_genotype(found["genotype"]).graphs()
 
 

@@ -20,6 +20,10 @@ those with a better result. Ties are broken by trial number, so the order is tot
 
 A trial that diverged counts among the n (it is a result, ranked last) and never goes up. A trial
 that crashed does not count: nothing was learned about it, and an outage must not promote others.
+
+**Brackets.** With several, bracket b begins at rung b and has rungs of its own from there on: asynchronous Hyperband
+(Li et al., section 3.2), which hedges against low rungs that say little. Hyperband gives each bracket the same budget;
+so a new configuration begins in the bracket that was handed out the fewest epochs so far.
 """
 
 from __future__ import annotations
@@ -84,6 +88,7 @@ class ASHA:
         configs: int | None,
         max_epochs: int | None = None,
         promotion: str = "capped",
+        brackets: int = 1,
         from_scratch: bool = False,
     ) -> None:
         """Start an empty study.
@@ -95,6 +100,7 @@ class ASHA:
             configs: configurations to start, >= 1, or None for no bound.
             max_epochs: epochs to hand out in all, or None for no bound.
             promotion: ``capped`` or ``eager``, see the module's docstring.
+            brackets: how many there are, 1 to the number of rungs.
             from_scratch: whether a job of a higher rung trains from epoch 0 again.
         """
         self._sampler = sampler
@@ -103,35 +109,42 @@ class ASHA:
         self._configs = configs
         self._max_epochs = max_epochs
         # Nothing is promoted from the last rung, so it needs no ranking.
-        self._rungs = [Rung(eta, promotion) for _ in self._epochs[:-1]]
+        self._rungs = [{k: Rung(eta, promotion) for k in range(b, len(rungs) - 1)} for b in range(brackets)]
+        self._places = [(k, b) for k in reversed(range(len(rungs) - 1)) for b in range(min(brackets, k + 1))]
+        self._spent = [0] * brackets  # epochs handed out
         self._trials: list[Config] = []
         self._desk = Desk()
 
     def ask(self) -> Job | Answer:
         """The deepest promotion that fits, else a new configuration, else WAIT or DONE."""
-        for k in reversed(range(len(self._rungs))):
-            trial = self._rungs[k].promotable()
+        for k, bracket in self._places:
+            trial = self._rungs[bracket][k].promotable()
             start, stop = self._starts[k + 1], self._epochs[k + 1]
             if trial is not None and self._fits(stop - start):
-                self._rungs[k].promote()
-                return self._desk.hand_out(trial, self._trials[trial], k + 1, start, stop)
+                self._rungs[bracket][k].promote()
+                self._spent[bracket] += stop - start
+                return self._desk.hand_out(trial, self._trials[trial], k + 1, start, stop, bracket)
         return self._start_new()
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Record the job's result in its rung."""
         self._desk.take_back(job)
         self._sampler.learn(job, outcome)
-        if job.rung < len(self._rungs) and (outcome.loss is not None or outcome.diverged):
-            self._rungs[job.rung].record(job.trial, outcome.loss)
+        rung = self._rungs[job.bracket].get(job.rung)
+        if rung is not None and (outcome.loss is not None or outcome.diverged):
+            rung.record(job.trial, outcome.loss)
 
     def _start_new(self) -> Job | Answer:
         trial = len(self._trials)
         enough = self._configs is not None and trial >= self._configs
-        if enough or not self._fits(self._epochs[0]):
+        fitting = [b for b in range(len(self._spent)) if self._fits(self._epochs[b])]
+        if enough or not fitting:
             return self._desk.nothing()
+        bracket = min(fitting, key=self._spent.__getitem__)
         made = self._sampler.propose(trial)
         self._trials.append(made.config)
-        return self._desk.hand_out(trial, made.config, rung=0, start=0, stop=self._epochs[0], origin=made.origin)
+        self._spent[bracket] += self._epochs[bracket]
+        return self._desk.hand_out(trial, made.config, bracket, 0, self._epochs[bracket], bracket, made.origin)
 
     def _fits(self, epochs: int) -> bool:
         return self._max_epochs is None or self._desk.epochs + epochs <= self._max_epochs

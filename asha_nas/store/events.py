@@ -112,10 +112,24 @@ class Closed(Event):
     job after job)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated(Event):
+    """A whole repeat of a simulated study ended; of its jobs nothing is kept but how its best result came about."""
+
+    kind: ClassVar[str] = "repeated"
+    named_by: ClassVar[tuple[str, ...]] = ("repeat",)
+    repeat: int
+    """0, 1, 2, …"""
+    seed: int
+    """Everything random in the repeat followed from it."""
+    trajectory: Mapping[str, Any]
+    """:meth:`asha_nas.analysis.trajectory.Trajectory.to_plain` of its incumbents."""
+
+
 Listener = Callable[[Event], None]
 """Called with every event after it is in the log, from the driver's thread."""
 
-KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Opened, Asked, Reported, Failed, Told, Closed)}
+KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Opened, Asked, Reported, Failed, Told, Closed, Repeated)}
 
 
 def payload(event: Event) -> str:

@@ -13,7 +13,7 @@ Guarantees (held to by ``tests/contracts/store.py``):
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -132,7 +132,14 @@ class Store:
             LeaseLost: another driver took the study over; nothing was written.
             StoreUnavailable: the database failed; nothing was written.
         """
-        content = payload(event)
+        self.append_all(lease, [(event, time.time())])
+
+    def append_all(self, lease: Lease, written: Sequence[tuple[Event, float]]) -> None:
+        """Write events and their times, in seconds since 1970, in one transaction: all of them or none.
+
+        Raises:
+            LeaseLost, StoreUnavailable: as :meth:`append`.
+        """
         # Noted again only once written: if a Ctrl-C comes between the commit and the note, the log is asked next time.
         sequence = self._next.pop(lease.study, None)
         with self._speaking_plainly(), self._engine.begin() as connection:
@@ -141,17 +148,9 @@ class Store:
                 last = sa.select(sa.func.max(events.c.sequence)).where(events.c.study == lease.study)
                 newest = connection.execute(last).scalar()
                 sequence = 0 if newest is None else newest + 1
-            same_key = (events.c.study == lease.study) & (events.c.key == event.key)
-            found = connection.execute(sa.select(events.c.payload).where(same_key)).scalar()
-            if found is None:
-                row = {"study": lease.study, "sequence": sequence, "key": event.key, "kind": event.kind}
-                row |= {"payload": content, "clock": to_json(event.clock), "time": time.time()}
-                connection.execute(events.insert().values(**row))
-            elif found != content:
-                if not isinstance(event, Reported):
-                    raise AssertionError(f"event {event.key} is in the log already, saying something else")
-                connection.execute(events.update().where(same_key).values(payload=content, clock=to_json(event.clock)))
-        self._next[lease.study] = sequence + (found is None)
+            for event, when in written:
+                sequence += _write(connection, lease.study, sequence, event, when)
+        self._next[lease.study] = sequence
 
     def rows(self, study: StudyRecord, after: int = -1) -> Iterator[Row]:
         """The study's log in order, from the event after sequence number ``after``.
@@ -183,3 +182,19 @@ class Store:
             raise
         except SQLAlchemyError as error:
             raise database.unavailable(self.url, error) from None
+
+
+def _write(connection: sa.Connection, study: int, sequence: int, event: Event, when: float) -> int:
+    """Write one event, unless it is there. Returns how many rows that made."""
+    content = payload(event)
+    same_key = (events.c.study == study) & (events.c.key == event.key)
+    found = connection.execute(sa.select(events.c.payload).where(same_key)).scalar()
+    if found is None:
+        row = {"study": study, "sequence": sequence, "key": event.key, "kind": event.kind}
+        row |= {"payload": content, "clock": to_json(event.clock), "time": when}
+        connection.execute(events.insert().values(**row))
+    elif found != content:
+        if not isinstance(event, Reported):
+            raise AssertionError(f"event {event.key} is in the log already, saying something else")
+        connection.execute(events.update().where(same_key).values(payload=content, clock=to_json(event.clock)))
+    return int(found is None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +18,9 @@ from trials.recipe import CELL_RECIPES, RECIPES, CellRecipe, Recipe
 
 
 class _NetworkProblem(Part):
+    from_scratch: ClassVar[bool] = False
+    """Whether a job of a higher budget trains from epoch 0 again."""
+
     data: str = "digits"
     """Data set: ``digits`` (embedded) or ``cifar10``."""
     recipe: Recipe = Field(default_factory=Recipe)
@@ -87,10 +90,14 @@ class Objective(Part):
     """Hyperparameters in short form or as ConfigSpace serialises them, or ``installed_module:space``."""
     metric: str = "loss"
     mode: Literal["min", "max"] = "min"
+    from_scratch: bool = False
+    """Whether each budget is a call from epoch 0 on, as where a schedule spans it; else a job goes on from the last."""
 
 
 class Tabulation(Part):
     """A trial is some cells of NAS-Bench-101's space, trained side by side to one budget: part of a table."""
+
+    from_scratch: ClassVar[bool] = True
 
     kind: Literal["tabulate"] = "tabulate"
     space: str = "s1"

@@ -6,15 +6,14 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from asha_nas.errors import SpecError, UserError
-from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
-from asha_nas.study.scheduling import Asha, Random, Sweep
-from asha_nas.study.search import Search
-from asha_nas.study.spec import Retries, StudySpec, Workers
+from asha_nas.study.scheduling import AnyScheduler
+from asha_nas.study.simulation import Simulation
+from asha_nas.study.spec import AnyProblem, Retries, StudySpec, Workers
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -62,6 +61,9 @@ def _in_words(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     where = ".".join(place) or "study"
     if problem["type"] == "extra_forbidden":
         return f"unknown key {where!r}{_nearest(place[-1], _keys(model, problem['loc'][:-1]))}"
+    if problem["type"] == "union_tag_invalid":
+        kinds = [kind.strip("'") for kind in problem["ctx"]["expected_tags"].split(", ")]
+        return f"{where}.kind = {problem['ctx']['tag']!r}: unknown kind{_nearest(problem['ctx']['tag'], kinds)}"
     if problem["type"] == "missing":
         return f"{where} is missing"
     rule = problem["msg"].removeprefix("Value error, ")
@@ -70,14 +72,15 @@ def _in_words(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
 
 
 _BY_KIND: dict[str, type[BaseModel]] = {
-    "darts-cnn": PartialTraining, "evaluate": FullTraining, "objective": Objective, "tabulate": Tabulation,
-    "search": Search, "asha": Asha, "random": Random, "sweep": Sweep,
+    **{model.model_fields["kind"].default: model for model in (*get_args(AnyProblem), *get_args(AnyScheduler))},
+    "ray": Workers, "inline": Workers, "simulator": Simulation,
 }  # fmt: skip
+"""Members of the unions, by what a reader knows them as."""
 
 
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """The keys known at a place in the spec."""
-    by_place: dict[Any, type[BaseModel]] = {**_BY_KIND, "engine": Workers, "retries": Retries}
+    by_place: dict[Any, type[BaseModel]] = {**_BY_KIND, "retries": Retries}
     found = next((by_place[part] for part in reversed(location) if part in by_place), model)
     return list(found.model_fields)
 

@@ -1,11 +1,11 @@
-"""One-shot searches as a problem: which optimizer searches which space, and how its cells are scored."""
+"""One-shot searches as problems: which optimizer searches which space, and how its cells are scored."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -16,13 +16,12 @@ from spaces.table import SUFFIX
 from trials.search_recipe import EPOCHS, SearchRecipe, Variant, search_recipe
 
 
-class Search(Part):
-    """A trial is one more seed of a one-shot search; the cell that it finds is looked up in a table.
+class OneShot(Part):
+    """What a one-shot search is, and which table scores the cells that it finds."""
 
-    It is run by a sweep: one search from scratch for each seed and each budget, in search epochs.
-    """
+    from_scratch: ClassVar[bool] = True
+    """Each budget is a search of its own, which the schedules span."""
 
-    kind: Literal["search"] = "search"
     optimizer: str = "gdas"
     """``darts``, ``darts-2nd``, ``gdas``, ``pc-darts``, ``enas`` or ``random-ws``."""
     space: str = "s1"
@@ -36,8 +35,6 @@ class Search(Part):
     """``released`` repeats what the authors' code does where a published figure depends on it."""
     recipe: SerializeAsAny[SearchRecipe] = Field(default_factory=SearchRecipe)
     """How the optimizer searches. What is left out is the optimizer's own default for the data set."""
-    seeds: tuple[int, ...] = (0,)
-    """Seeds of the searches, each at least 0; all that is random in a search follows from its seed."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,15 +58,8 @@ class Search(Part):
         # Workers have working folders of their own, where a relative path would mean another place.
         return value if value is None or not value.endswith(SUFFIX) else str(Path(value).expanduser().absolute())
 
-    @field_validator("seeds")
-    @classmethod
-    def _different(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or min(value) < 0 or max(value) >= 2**31 or len(set(value)) < len(value):
-            raise ValueError("must be one or more different numbers from 0 to 2147483647")
-        return value
-
     @model_validator(mode="after")
-    def _scorable(self) -> Search:
+    def _scorable(self) -> OneShot:
         has_cells = self.space in nasbench1shot1.SPACES
         if self.table is not None and not has_cells:
             rule = f"there are no tables of {self.space}"
@@ -88,6 +78,24 @@ class Search(Part):
     def mode(self) -> Literal["min", "max"]:
         """Less is better."""
         return "min"
+
+
+class Search(OneShot):
+    """A trial is one more seed of a one-shot search.
+
+    It is run by a sweep: one search from scratch for each seed and each budget, in search epochs.
+    """
+
+    kind: Literal["search"] = "search"
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of the searches, each at least 0; all that is random in a search follows from its seed."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or min(value) < 0 or max(value) >= 2**31 or len(set(value)) < len(value):
+            raise ValueError("must be one or more different numbers from 0 to 2147483647")
+        return value
 
 
 _NAMES: Final = ("optimizer", "space", "data")

@@ -12,10 +12,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from asha_nas.study.lookup import Curves, Lookup
 from asha_nas.study.part import Part
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
-from asha_nas.study.scheduling import Asha, Random, Sweep
+from asha_nas.study.scheduling import LEARNING, AnyScheduler, Sweep
 from asha_nas.study.search import Search, sweep_of_searches
+from asha_nas.study.simulation import Simulation
+from asha_nas.study.tune import Tune
+
+AnyProblem = PartialTraining | FullTraining | Objective | Tabulation | Search | Tune | Lookup | Curves
+"""Every kind of problem."""
+
+LOOK_UPS = ("table", "curves", "objective")
+"""Kinds of problems whose results are looked up: they can be played on a virtual clock."""
 
 
 class Workers(Part):
@@ -64,9 +73,9 @@ class StudySpec(Part):
     """Names the study in its store: letters, digits, ``.``, ``_``, ``-``."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything random in the study follows from it."""
-    problem: Annotated[PartialTraining | FullTraining | Objective | Tabulation | Search, Field(discriminator="kind")]
-    scheduler: Annotated[Asha | Random | Sweep, Field(discriminator="kind")]
-    engine: Workers = Workers()
+    problem: Annotated[AnyProblem, Field(discriminator="kind")]
+    scheduler: Annotated[AnyScheduler, Field(discriminator="kind")]
+    engine: Annotated[Workers | Simulation, Field(discriminator="kind")] = Workers()
     retries: Retries = Retries()
     checkpoints: str | None = None
     """Folder or fsspec URL for checkpoints, reachable by all workers; default: the user's data folder."""
@@ -88,20 +97,31 @@ class StudySpec(Part):
             problem = {"kind": "darts-cnn", **problem}
             recipe, cpus = problem.get("recipe", {}), _get(engine, "cpus_per_trial", 1.0)
             if (
-                problem["kind"] in ("darts-cnn", "evaluate", "tabulate", "search")
+                problem["kind"] in ("darts-cnn", "evaluate", "tabulate", "search", "tune")
                 and isinstance(recipe, Mapping)
                 and _counts(cpus)
             ):
                 problem["recipe"] = {"threads": max(1, int(cpus)), **recipe}
         if isinstance(scheduler, Mapping):
             scheduler = {**_default_scheduler(problem, scheduler), **scheduler}
-        return {**values, "problem": problem, "scheduler": scheduler}
+        if isinstance(engine, Mapping):
+            engine = {"kind": "ray", **engine}
+        return {**values, "problem": problem, "scheduler": scheduler, "engine": engine}
 
     @model_validator(mode="after")
     def _fitting(self) -> StudySpec:
         if isinstance(self.problem, Tabulation | Search) != isinstance(self.scheduler, Sweep):
             rule = f"scheduler.kind = {self.scheduler.kind!r} does not fit problem.kind = {self.problem.kind!r}"
             raise ValueError(f"{rule}: sweeps build tables and run searches, and nothing else does")
+        if isinstance(self.problem, FullTraining) and isinstance(self.scheduler, LEARNING):
+            rule = f"scheduler.kind = {self.scheduler.kind!r} has nothing to learn in an evaluation"
+            raise ValueError(f"{rule}, which repeats one training with other seeds; let it be 'random'")
+        if isinstance(self.engine, Simulation) and self.problem.kind not in LOOK_UPS:
+            kinds = ", ".join(LOOK_UPS)
+            raise ValueError(
+                f"engine.kind = 'simulator' needs trials that are look-ups ({kinds}); those of problem.kind ="
+                f" {self.problem.kind!r} are trainings, which take their time"
+            )
         if isinstance(self.problem, Search) and isinstance(self.scheduler, Sweep):
             repeats, seeds = self.scheduler.repeats, len(self.problem.seeds)
             if repeats != seeds:

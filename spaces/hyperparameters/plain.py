@@ -63,7 +63,7 @@ def sample(space: ConfigurationSpace, rng: np.random.Generator) -> dict[str, Any
 
 def plain_values(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration as plain values, without those that are not active."""
-    return {name: _plain(value) for name, value in dict(configuration).items()}
+    return {name: plain(value) for name, value in dict(configuration).items()}
 
 
 def _hyperparameter(name: str, form: Any) -> AnyHyperparameter:
@@ -98,5 +98,6 @@ def _options(given: Mapping[Any, Any], *known: str, **renamed: str) -> dict[str,
     return {names[key]: value for key, value in given.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value without NumPy's types."""
     return value.item() if isinstance(value, np.generic) else value

@@ -7,7 +7,7 @@ of any others.
 """
 
 from spaces.table.bulk import Coverage, Metric
-from spaces.table.columns import ABSENT, ESTIMATED, MEASURED, METRIC_COLUMNS, METRICS, SPACES
+from spaces.table.columns import ABSENT, ESTIMATED, MEASURED, METRIC_COLUMNS, METRICS, SPACES, cell_parser
 from spaces.table.content import SUFFIX, Column, Content, check_target, write_table
 from spaces.table.convert import convert
 from spaces.table.entry import Entry
@@ -51,6 +51,7 @@ __all__ = [
     "TableMissing",
     "TableNotWritten",
     "TableTooNew",
+    "cell_parser",
     "check_target",
     "convert",
     "write_table",

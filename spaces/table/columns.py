@@ -72,6 +72,12 @@ def cell_class(space: str) -> type[Any]:
     return kind
 
 
+def cell_parser(space: str) -> Callable[[str], Any]:
+    """Return the function from the text of a cell of a space to the cell."""
+    function: Callable[[str], Any] = _kind(space).parse_cell
+    return function
+
+
 def cells_class(space: str) -> type[Any]:
     """Return the class of many cells of a space."""
     kind: type[Any] = _kind(space).Cells

@@ -2,8 +2,10 @@
 
 The first file has every cell with the mean test accuracy of its three runs of the highest budget, which is measured,
 and one validation accuracy and one training time, which are measured for some cells and estimated for the others. The
-second has the highest validation accuracy of the three runs at all budgets for some cells. The table keeps measured
-and estimated figures apart by status, and is never a reproduction of a published figure where they are estimates.
+second has the highest validation accuracy of the three runs at all budgets for some cells. For the other cells, those
+of the lower budgets are estimated here (:mod:`spaces.table.estimates`); so are training seconds at the lower budgets of
+all cells, in proportion to epochs. The table keeps measured and estimated figures apart by status, and is never a
+reproduction of a published figure where they are estimates.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from spaces.nasbench101 import Cells
 from spaces.table.columns import ABSENT, ESTIMATED, MEASURED
 from spaces.table.content import Column, Content
 from spaces.table.errors import SourceDamaged
+from spaces.table.estimates import donors
 from spaces.table.nasbench101 import IMAGES, LICENCE, REPEATS, check_hashes
 from spaces.table.tfrecord import Progress
 
@@ -86,7 +89,9 @@ def read(folder: Path, name: str | None = None, progress: Progress | None = None
             "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
             "test": "mean of three runs, measured",
             "valid": "maximum of three runs where measured, otherwise an estimate",
+            "valid at lower budgets": "where not measured, that of a measured cell that ends up alike",
             "seconds": "one run of the highest budget where measured, otherwise an estimate",
+            "seconds at lower budgets": "in proportion to epochs, an estimate",
         },
     )
 
@@ -128,20 +133,26 @@ def _check_budgets(path: Path, some: Arrays, cells: Arrays) -> None:
 
 
 def _columns(cells: Arrays, some: Arrays) -> dict[str, Column]:
-    budgets, count, row = len(some["epochs"]), len(cells["hash"]), some["row"]
-    valid, test = (np.zeros((budgets, count, 1), dtype=np.uint16) for _ in range(2))
-    seconds = np.zeros((budgets, count, 1), dtype=np.float32)
-    states = np.full((3, budgets, count), ABSENT, dtype=np.uint8)
+    epochs, count, row = some["epochs"], len(cells["hash"]), some["row"]
+    valid, test = (np.zeros((len(epochs), count, 1), dtype=np.uint16) for _ in range(2))
     valid[:, row, 0] = some["val_max_correct"].T
-    states[0][:, row] = MEASURED
-    valid[-1, :, 0], test[-1, :, 0], seconds[-1, :, 0] = (
-        cells[name] for name in ("valid_correct", "test_correct", "train_seconds")
-    )
-    states[0, -1] = np.where(cells["valid_measured"], MEASURED, ESTIMATED)
-    states[1, -1] = MEASURED
-    states[2, -1] = np.where(cells["train_seconds_measured"], MEASURED, ESTIMATED)
+    measured = np.zeros(count, dtype=np.bool_)
+    measured[row] = True
+    valid[:, :, 0] = valid[:, _donors(cells, measured), 0]
+    valid[-1, :, 0], test[-1, :, 0] = cells["valid_correct"], cells["test_correct"]
+    seconds = (cells["train_seconds"] * (epochs / epochs[-1])[:, None]).astype(np.float32)[:, :, None]
+    states = np.full((3, len(epochs), count), ESTIMATED, dtype=np.uint8)
+    states[0][:, row] = states[1, -1] = MEASURED
+    states[0, -1][cells["valid_measured"]] = states[2, -1][cells["train_seconds_measured"]] = MEASURED
+    states[1, :-1] = ABSENT
     return {
         "valid_correct": Column(valid, IMAGES, states[0], "maximum"),
         "test_correct": Column(test, IMAGES * REPEATS, states[1], "mean"),
         "seconds": Column(seconds, None, states[2]),
     }
+
+
+def _donors(cells: Arrays, measured: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """By cell, the row of the measured cell whose figures at lower budgets stand for it; its own if it is one."""
+    test, valid = cells["test_correct"] / (IMAGES * REPEATS), cells["valid_correct"] / IMAGES
+    return donors(cells["hash"], test, valid, cells["params"], measured)

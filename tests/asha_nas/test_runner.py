@@ -4,9 +4,11 @@ import itertools
 import math
 import random
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
+from asha_nas import runner
 from asha_nas.engines import Assignment, InlineEngine
 from asha_nas.errors import LeaseLost, ReplayMismatch, StudyLocked
 from asha_nas.problems import build
@@ -491,7 +493,7 @@ def test_a_study_ends_in_time(store, monkeypatch):
         now[0] += 1000.0
         return 1.0
 
-    monkeypatch.setattr(Driver.__init__, "__defaults__", (lambda: now[0], None))
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: now[0]))
     spec = spec_of(scheduler={"kind": "random", "R": 1, "max_hours": 1.0})
     record = begin(store, spec)
     assert go_on(store, record, spec, InlineEngine(), slow) == "time"

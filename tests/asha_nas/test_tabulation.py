@@ -14,6 +14,7 @@ from asha_nas.store import Asked, Reported, Store, Told
 from asha_nas.study import make_spec
 from spaces.nasbench101 import count_parameters, parse_cell
 from spaces.table import Table
+from trials import cell_training
 from trials.contract import Failure
 
 TINY = {"channels": 4, "stacks": 1, "train_limit": 120}
@@ -145,9 +146,7 @@ def test_lost_results_are_named(study):
 
 
 def test_a_job_that_is_lost_is_done_again_by_a_new_trial(store, tmp_path, monkeypatch):
-    from asha_nas import problems
-
-    real, broken = problems.CellTraining, []
+    real, broken = cell_training.CellTraining, []
 
     def failing(*arguments):
         trial = real(*arguments)
@@ -160,7 +159,7 @@ def test_a_job_that_is_lost_is_done_again_by_a_new_trial(store, tmp_path, monkey
 
         return train
 
-    monkeypatch.setattr(problems, "CellTraining", failing)
+    monkeypatch.setattr(cell_training, "CellTraining", failing)
     values = spec_of(name="lost", table=str(tmp_path / "lost.nastable")).model_dump()
     study = api.create(make_spec({**values, "retries": {"crashed": 1}}), store=store)
     study.run()
@@ -170,9 +169,9 @@ def test_a_job_that_is_lost_is_done_again_by_a_new_trial(store, tmp_path, monkey
 
 
 def test_a_build_in_which_everything_fails_stops_and_goes_on_later(store, tmp_path, monkeypatch):
-    from asha_nas import problems, runner
+    from asha_nas import runner
 
-    real = problems.CellTraining
+    real = cell_training.CellTraining
 
     def full_disk(*_arguments):
         def train(_task):
@@ -183,12 +182,12 @@ def test_a_build_in_which_everything_fails_stops_and_goes_on_later(store, tmp_pa
 
     values = spec_of(name="full", table=str(tmp_path / "full.nastable")).model_dump()
     study = api.create(make_spec({**values, "retries": {"crashed": 0}}), store=store)
-    monkeypatch.setattr(problems, "CellTraining", full_disk)
+    monkeypatch.setattr(cell_training, "CellTraining", full_disk)
     assert study.run() == "failing"
     assert sum(isinstance(row.event, Told) for row in rows(study)) == runner.LOST_IN_A_ROW
     with pytest.raises(TableIncomplete):
         tabulation.write(study.spec, rows(study))
-    monkeypatch.setattr(problems, "CellTraining", real)
+    monkeypatch.setattr(cell_training, "CellTraining", real)
     assert study.run() == "done"
     assert len(Table.open(tabulation.write(study.spec, rows(study)))) == 6
 

@@ -17,6 +17,7 @@ from asha_nas.store import (
     Closed,
     Failed,
     Opened,
+    Repeated,
     Reported,
     Store,
     Told,
@@ -40,6 +41,7 @@ EVENTS = (
     Told(job=0, loss=-0.0),
     Told(job=1, loss=None, failure=Failure("diverged", "loss is not finite")),
     Closed(session=0, reason="interrupted"),
+    Repeated(repeat=3, seed=4, trajectory={"loss": [0.5, 0.1 + 0.2], "metrics": {"regret": [None, 0.25]}}),
 )  # fmt: skip
 ONE_OF_EACH = tuple({event.kind: event for event in EVENTS}.values())
 OTHERWISE = (
@@ -54,6 +56,7 @@ OTHERWISE = (
     ),
     (Told(job=0, loss=1.0), Told(job=0, loss=math.nextafter(1.0, 2.0))),
     (Closed(session=0, reason="done"), Closed(session=0, reason="time")),
+    (Repeated(repeat=0, seed=0, trajectory={"loss": [1.0]}), Repeated(repeat=0, seed=0, trajectory={"loss": [2.0]})),
 )
 
 

@@ -63,9 +63,12 @@ def compare_with_folder(table, cells, some):
     assert (table.column("parameters", rows=rows) == cells["params"]).all()
     for stage, budget in enumerate(some["epochs"].tolist()):
         assert (table.column("valid_accuracy", budget, rows=rows[row]) == best[:, stage] / 9984).all()
-        known = np.isin(np.arange(len(rows)), row) | (budget == 108)
-        assert (np.isnan(table.column("valid_accuracy", budget, rows=rows, absent="nan")) == ~known).all()
+        assert table.column("seconds", budget, rows=rows) == pytest.approx(cells["train_seconds"] * budget / 108)
+        if budget < 108:  # estimates are figures of measured cells
+            assert np.isin(table.column("valid_accuracy", budget, rows=rows), best[:, stage] / 9984).all()
     strict = Table.open(table.path, estimates=False)
+    lower = [strict.column(name, 36, rows=rows, absent="nan") for name in ("valid_accuracy", "seconds")]
+    assert (np.isnan(lower[0]) == ~np.isin(np.arange(len(rows)), row)).all() and np.isnan(lower[1]).all()
     valid, seconds = (strict.column(name, rows=rows, absent="nan") for name in ("valid_accuracy", "seconds"))
     assert (np.isnan(valid) == ~cells["valid_measured"]).all()
     assert (np.isnan(seconds) == ~cells["train_seconds_measured"]).all()
@@ -83,14 +86,18 @@ def test_a_folder(tmp_path):
     assert told[-1][0] == told[-1][1] == sum(path.stat().st_size for path in folder.iterdir())
     assert (table.name, table.budgets, table.repeats) == ("nasbench101-estimated", (4, 12, 36, 108), 3)
     assert table.metrics["valid_accuracy"].coverage[108] == Coverage(SOME, len(CELLS) - SOME, 0)
-    assert table.metrics["valid_accuracy"].coverage[36] == Coverage(SOME, 0, len(CELLS) - SOME)
+    assert table.metrics["valid_accuracy"].coverage[36] == Coverage(SOME, len(CELLS) - SOME, 0)
+    assert table.metrics["seconds"].coverage[36] == Coverage(0, len(CELLS), 0)
     assert table.metrics["test_accuracy"].coverage[36] == Coverage(0, 0, len(CELLS))
     assert (table.aggregate("test"), table.aggregate("valid"), table.aggregate("seconds")) == ("mean", "maximum", None)
     estimated = CELLS[int(np.argmin(cells["valid_measured"]))]
     assert table.lookup(estimated).status("valid") == table.lookup(estimated).status("seconds") == "estimated"
     assert table.lookup(estimated).status("test") == "measured"
+    assert table.lookup(estimated, 36).status("valid") == table.lookup(estimated, 36).status("seconds") == "estimated"
     with pytest.raises(MetricAbsent, match=r"none at 36 epochs\nThere is: .*test_accuracy at 108 \(measured\)"):
-        _ = table.lookup(estimated, 36).valid_accuracy
+        _ = table.lookup(estimated, 36).test_accuracy
+    assert "estimate" in table.provenance["seconds at lower budgets"]
+    assert "not measured" in table.provenance["valid at lower budgets"]
 
 
 def test_the_real_folder_whole(tmp_path, monkeypatch):
@@ -101,7 +108,8 @@ def test_the_real_folder_whole(tmp_path, monkeypatch):
         compare_with_folder(table, dict(cells), dict(some))
     assert table.name == "mine" and len(table) == 423_624
     assert table.metrics["test_accuracy"].coverage[108] == Coverage(423_624, 0, 0)
-    assert table.metrics["valid_accuracy"].coverage[12] == Coverage(30_001, 0, 393_623)
+    assert table.metrics["valid_accuracy"].coverage[12] == Coverage(30_001, 393_623, 0)
+    assert table.metrics["seconds"].coverage[12] == Coverage(0, 423_624, 0)
     assert table.metrics["seconds"].coverage[108] == Coverage(30_001, 393_623, 0)
     assert round(table.best("test_accuracy").test_accuracy, 6) == 0.943176  # the published best mean
 

@@ -16,6 +16,7 @@ from asha_nas.schedulers import (
     LADDERS,
     PROMOTIONS,
     WAIT,
+    Answer,
     Job,
     Outcome,
     ProtocolError,
@@ -381,3 +382,44 @@ def test_a_decision_costs_the_logarithm_of_the_number_of_trials(promotion, order
     jobs = play(asha, lambda job: Outcome(Counted(rank(job.trial))), 20, rng.randrange)
     # Each ask looks at up to 3 rungs; eager bisects in each, and a tuple comparison costs one == and one <.
     assert Counted.comparisons < 12 * len(jobs) * math.log2(configs)
+
+
+# --- brackets: asynchronous Hyperband ---------------------------------------------------------------------
+
+
+def test_brackets_get_equal_shares_of_epochs():
+    asha = ASHA(Independent(sampler, 0), rungs=(1, 3, 9), eta=3, configs=None, brackets=3, max_epochs=3000)
+    spent = {0: 0, 1: 0, 2: 0}
+    while not isinstance(job := asha.ask(), Answer):
+        spent[job.bracket] += job.epochs
+        asha.tell(job, Outcome(float(job.number * 7919 % 1000)))
+    assert max(spent.values()) - min(spent.values()) <= 9
+    assert sum(spent.values()) == 3000
+
+
+def test_a_bracket_compares_its_own_trials_only():
+    asha = ASHA(Independent(sampler, 0), rungs=(1, 3, 9), eta=3, configs=60, brackets=2)
+    trials, results = {}, {}
+    while not isinstance(job := asha.ask(), Answer):
+        assert trials.setdefault(job.trial, job.bracket) == job.bracket
+        if job.start == 0:
+            assert job.rung == job.bracket
+        else:  # in the top third of its own rung and bracket at that time, or there is room for it
+            rung = results[job.bracket, job.rung - 1]
+            assert sorted(rung).index((float(-job.trial), job.trial)) < len(rung)
+        results.setdefault((job.bracket, job.rung), []).append((float(-job.trial), job.trial))
+        asha.tell(job, Outcome(float(-job.trial)))
+    for (bracket, rung), found in results.items():
+        above = sum(1 for (b, k), ups in results.items() if (b, k) == (bracket, rung + 1) for _ in ups)
+        if rung < 2:
+            assert above == len(found) // 3
+
+
+def test_from_scratch_a_promotion_starts_at_0():
+    asha = ASHA(Independent(sampler, 0), rungs=(1, 2, 4), eta=2, configs=8, from_scratch=True)
+    jobs = []
+    while not isinstance(job := asha.ask(), Answer):
+        jobs.append(job)
+        asha.tell(job, Outcome(float(job.trial)))
+    assert {(job.rung, job.start, job.stop) for job in jobs} == {(0, 0, 1), (1, 0, 2), (2, 0, 4)}
+    assert asha._desk.epochs == 8 * 1 + 4 * 2 + 2 * 4

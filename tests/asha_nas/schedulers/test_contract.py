@@ -14,6 +14,9 @@ from asha_nas.schedulers import (
     Piece,
     ProtocolError,
     Sweep,
+    SynchronousHalving,
+    halving,
+    hyperband,
     ladder,
 )
 from tests.contracts import scheduler as contract
@@ -28,6 +31,11 @@ def asha(rungs="geometric", promotion="capped", **bounds):
     return lambda: ASHA(Independent(sampler, 7), rungs=ladder(1, 20, 3, rungs), eta=3, promotion=promotion, **bounds)
 
 
+def halved(brackets, iterations, **options):
+    sampler_of_7 = Independent(sampler, 7)
+    return SynchronousHalving(sampler_of_7, rungs=(1, 3, 9), brackets=brackets, iterations=iterations, **options)
+
+
 CORES = {
     "asha-configs": asha(configs=17),
     "asha-eager-configs": asha("released", "eager", configs=17),
@@ -35,6 +43,13 @@ CORES = {
     "asha-eager-both": asha("geometric", "eager", configs=12, max_epochs=45),
     "asha-unbounded": asha(),
     "asha-one-rung": lambda: ASHA(Independent(sampler, 0), rungs=(5,), eta=2, configs=6),
+    "asha-brackets": asha(configs=17, brackets=3),
+    "asha-brackets-scratch": asha("released", max_epochs=60, brackets=2, from_scratch=True),
+    "halving": lambda: halved([halving(9, 3, 3)], 2),
+    "hyperband": lambda: halved(hyperband(3, 3), 4),
+    "hyperband-scratch": lambda: halved(hyperband(3, 3), 3, from_scratch=True),
+    "hyperband-epochs": lambda: halved(hyperband(3, 3), None, max_epochs=70),
+    "hyperband-unbounded": lambda: halved(hyperband(3, 3), None),
     "asha-eager-eta-2": lambda: ASHA(Independent(sampler, 0), rungs=(1, 2, 4, 8), eta=2, configs=12, promotion="eager"),
     "random-configs": lambda: FullTraining(Independent(sampler, 7), R=5, configs=9),
     "random-epochs": lambda: FullTraining(Independent(sampler, 7), R=5, configs=None, max_epochs=33),

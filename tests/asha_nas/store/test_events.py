@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asha_nas.store import Asked, Closed, Failed, Opened, Reported, Told
+from asha_nas.store import Asked, Closed, Failed, Opened, Repeated, Reported, Told
 from asha_nas.store.events import KINDS, parse, payload, to_json
 from tests.contracts.store import EVENTS, same
 from trials.contract import Checkpoint, Failure
@@ -38,6 +38,7 @@ events = st.one_of(
     st.builds(Failed, job=counts, attempt=counts, failure=failures),
     st.builds(Told, job=counts, loss=st.none() | floats, failure=st.none() | failures),
     st.builds(Closed, session=counts, reason=text),
+    st.builds(Repeated, repeat=counts, seed=counts, trajectory=mappings, clock=mappings),
 )  # fmt: skip
 
 
@@ -78,9 +79,9 @@ def test_examples(event):
 def test_keys_name_events_once():
     assert [event.key for event in EVENTS] == [
         "opened/0", "asked/0", "asked/1", "asked/2", "reported/0/1", "reported/1/1", "reported/1/2",
-        "reported/2/4", "failed/2/0", "told/0", "told/1", "closed/0",
+        "reported/2/4", "failed/2/0", "told/0", "told/1", "closed/0", "repeated/3",
     ]  # fmt: skip
-    assert set(KINDS) == {"opened", "asked", "reported", "failed", "told", "closed"}
+    assert set(KINDS) == {"opened", "asked", "reported", "failed", "told", "closed", "repeated"}
     assert all(kind == cls.kind for kind, cls in KINDS.items())
 
 

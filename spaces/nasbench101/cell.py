@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, Final
 
 from spaces.errors import InvalidValue, UnknownName
@@ -93,11 +93,13 @@ class Cell:
         Cells that differ by a numbering of their inner vertices or by what pruning removes have the
         same one.
         """
-        cell, targets = self, _targets(self.matrix)
-        if _kept(targets).bit_count() < len(targets):
-            cell = self.pruned()
-            targets = _targets(cell.matrix)
-        return hash_graph(targets, [_LABELS[name] for name in cell.operations])
+        targets, labels = _targets(self.matrix), [_LABELS[name] for name in self.operations]
+        kept = _kept(targets)
+        if kept.bit_count() < len(targets):
+            rest = _vertices(kept, len(targets))
+            targets = [_moved(targets[x], rest) for x in rest]
+            labels = [labels[x - 1] for x in rest[1:-1]]
+        return hash_graph(tuple(targets), tuple(labels))
 
     def pruned(self) -> Cell:
         """Return the cell without the vertices that lie on no path from input to output.
@@ -107,7 +109,7 @@ class Cell:
         kept = _kept(_targets(self.matrix))
         if kept.bit_count() == len(self.matrix):
             return self
-        rest = [x for x in range(len(self.matrix)) if kept >> x & 1]
+        rest = _vertices(kept, len(self.matrix))
         matrix = tuple(tuple(self.matrix[x][y] for y in rest) for x in rest)
         return Cell(matrix, tuple(self.operations[x - 1] for x in rest[1:-1]))
 
@@ -137,7 +139,7 @@ def _edges_between(matrix: Sequence[Sequence[int]]) -> int:
 def _checked_matrix(given: Sequence[Sequence[Any]]) -> Matrix:
     try:
         rows = [tuple(row) for row in given]
-        binary = all(entry in {0, 1} for row in rows for entry in row)
+        binary = {0, 1}.issuperset(chain.from_iterable(rows))
     except TypeError:  # a number where a row is expected, or a sequence where a number is
         raise InvalidValue("matrix", given, "must be rows of 0 and 1") from None
     n = len(rows)
@@ -185,6 +187,15 @@ def _kept(targets: Sequence[int]) -> int:
         if targets[x] & useful:
             useful |= 1 << x
     return reached & useful if reached >> last & 1 else 0
+
+
+def _vertices(bits: int, n: int) -> list[int]:
+    return [x for x in range(n) if bits >> x & 1]
+
+
+def _moved(bits: int, rest: Sequence[int]) -> int:
+    """Bits of the vertices in ``rest``, which are numbered anew in their order; the others are dropped."""
+    return sum([_POWERS[place] for place, x in enumerate(rest) if bits >> x & 1])
 
 
 def _bits(matrix: Matrix) -> str:

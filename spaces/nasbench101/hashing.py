@@ -11,7 +11,7 @@ arXiv 1902.09635, section 2.2, after Ying, *Enumerating unique computational gra
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -29,14 +29,15 @@ LABEL_INPUT: Final = -1
 LABEL_OUTPUT: Final = -2
 
 
-def hash_graph(targets: Sequence[int], operations: Sequence[int]) -> str:
+@lru_cache(maxsize=1 << 14)  # a study asks for each of its cells several times, and many cells are pruned to one graph
+def hash_graph(targets: tuple[int, ...], operations: tuple[int, ...]) -> str:
     """Return the hash of a graph that needs no pruning, as 32 hexadecimal digits.
 
     Args:
         targets: for each vertex, the vertices its edges run to, as bits; all to later vertices.
         operations: 0, 1 or 2 for each vertex but the first and the last.
     """
-    neighbours = _neighbours(tuple(targets))
+    neighbours = _neighbours(targets)
     labels = (LABEL_INPUT, *operations, LABEL_OUTPUT)
     states = [
         initial_state(len(after), len(before), label) for (before, after), label in zip(neighbours, labels, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isqrt
 from typing import Final
 
@@ -22,6 +23,11 @@ def parse_cell(text: str) -> Cell:
     """
     if not isinstance(text, str):
         raise InvalidValue("cell", text, "must be text", _FORM)
+    return _parse(text)
+
+
+@lru_cache(maxsize=1 << 10)  # the text of a cell is a trial's configuration, and read wherever its cell is wanted
+def _parse(text: str) -> Cell:
     bits, colon, names = text.strip().partition(":")
     if not colon:
         raise InvalidValue("cell", _brief(text), "has no ':' between matrix and labels", _FORM)

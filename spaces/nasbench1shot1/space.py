@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, product
 from typing import Final
 
@@ -82,6 +83,7 @@ def space(name: str) -> Space:
     return SPACES[name.lower()]
 
 
+@cache
 def parent_sets(space: Space) -> tuple[tuple[Parents, ...], ...]:
     """Return for each block, then for the output, the sets of parents it may have, in ascending order."""
     counts = (*space.parents, space.output_parents)

@@ -82,15 +82,25 @@ def parser(description: str, repeats: int = 3) -> argparse.ArgumentParser:
 
 
 def publish(
-    as_json: bool, tables: Sequence[Table], goals: Sequence[Goal], figures: Any, packages: Sequence[str]
+    as_json: bool,
+    tables: Sequence[Table],
+    goals: Sequence[Goal],
+    figures: Any,
+    packages: Sequence[str],
+    note: str = "Figures: median (min..max) over the repeats.",
 ) -> None:
-    """Print what was measured, where, and how it stands to its goals."""
+    """Print what was measured, where, how it stands to its goals, and what a reader of the figures must know."""
     where = machine(packages)
     if as_json:
-        print(json.dumps({"machine": where, "goals": [asdict(goal) for goal in goals], "figures": figures}, indent=2))
+        print(
+            json.dumps(
+                {"machine": where, "note": note, "goals": [asdict(goal) for goal in goals], "figures": figures},
+                indent=2,
+            )
+        )
         return
     print("Machine: " + ", ".join(f"{name} {value}" for name, value in where.items()))
-    print("Figures: median (min..max) over the repeats.")
+    print(note)
     for table in tables:
         print("\n" + table.text())
     print()

@@ -7,15 +7,15 @@ as a job. Ours promotes; Syne Tune 0.16 has no promotion kind any more, so its s
 
 - *memory*: our driver and simulator with the fold that keeps incumbents, as ``asha-nas simulate --repeats`` plays it;
 - *store*: the same study with every event in an SQLite file;
-- *stripped*: Syne Tune's own ``Tuner``, back-end and ``BlackboxTabular`` of the table, without all that can be left out:
-  nothing is stored, saved, logged or printed; for ASHA its constant-time ``IndependentMultiFidelitySearcher`` draws;
+- *stripped*: Syne Tune's own ``Tuner``, back-end and ``BlackboxTabular`` of the table, without what can be left out:
+  nothing is stored, saved, logged or printed, and in ASHA its constant-time ``IndependentMultiFidelitySearcher`` draws;
 - *stock*: the same as it comes: results are collected and written, the tuner is pickled now and then, and ASHA has
   its default random searcher, which is rebuilt out of all results for each suggestion.
 
-Syne Tune's clock advances in ticks, at which the tuner looks whether something happened. A tick here is
-``--tick`` times the mean time between two results, at which nearly every look finds one: finer ones cost it more, and coarser ones
-leave workers idle. Real seconds that pass in its loop are added to its clock; table seconds are given to it a thousandfold, so
-that they do not matter. Time is processor time of the run alone; making spaces, tables and imports are not in it.
+Syne Tune's clock advances in ticks, at which the tuner looks whether something happened. A tick here is ``--tick``
+times the mean time between two results, at which most looks find one: finer ones cost it more, and coarser ones leave
+workers idle. Real seconds that pass in its loop are added to its clock; the table's are given to it a thousandfold, so
+that this does not matter. Time is processor time of the run, without making spaces and tables, and without imports.
 """
 
 from __future__ import annotations

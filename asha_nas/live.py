@@ -74,7 +74,8 @@ class LiveView:
     def _progress(self) -> RenderableType:
         cost = self._history.cost()
         running = sum(job.state == "running" for job in self._history.jobs.values())
-        saved = "" if cost.full_epochs is None else f", {cost.full_epochs - cost.epochs} saved beside full training"
+        spared = 0 if cost.full_epochs is None else cost.full_epochs - cost.epochs
+        saved = f", {spared} saved beside full training" if spared > 0 else ""
         words = Text(f" {running} running · {cost.epochs} epochs trained{saved}{self._left(cost.epochs)}")
         if not self._planned:
             return words

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from asha_nas import searching
 from asha_nas.schedulers import Config, ladder
-from asha_nas.study import Curves, Lookup, StudySpec
+from asha_nas.study import Curves, Lookup, StudySpec, Tune
 from spaces import nasbench101, nasbench201
 from spaces.errors import InvalidValue, UserError
 from trials.folders import data_folder
@@ -76,9 +77,10 @@ def _such_as(budgets: Sequence[int]) -> str:
 
 def remarks(spec: StudySpec) -> tuple[str, ...]:
     """What a reader of the study's figures must know; empty where nothing is, or the table is not there any more."""
-    if not isinstance(spec.problem, Lookup):
-        return ()
     try:
-        return table_lookup(spec.problem).remarks()
+        if isinstance(spec.problem, Lookup):
+            return table_lookup(spec.problem).remarks(spec.scheduler.ladder)
+        scorer = searching.scorer(spec.problem) if isinstance(spec.problem, Tune) else None
+        return () if scorer is None else scorer.remarks()
     except UserError:
         return ()

@@ -29,7 +29,9 @@ HOMES = {  # library: places (module prefixes) that may import it
         "asha_nas.analysis.correlation_plot",
         "asha_nas.analysis.comparison_plot",
     ),
-    "hpbandster": ("asha_nas.schedulers.hpbandster", "asha_nas.samplers.hpbandster"),
+    "hpbandster": ("asha_nas.samplers.hpbandster",),
+    "optuna": ("asha_nas.samplers.tpe",),
+    "smac": ("asha_nas.samplers.smac",),
 }
 
 

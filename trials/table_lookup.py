@@ -5,7 +5,7 @@ Needs no torch. A look-up takes some tens of microseconds, parsing and hashing o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -95,9 +95,9 @@ class TableLookup:
         """Epochs at which every cell of the space has a validation accuracy, ascending."""
         return self._opened.budgets
 
-    def remarks(self) -> tuple[str, ...]:
-        """What a reader of the figures must know; see :func:`trials.tables.shortcomings`."""
-        return self._opened.remarks()
+    def remarks(self, budgets: Collection[int] | None = None) -> tuple[str, ...]:
+        """What a reader of figures at these budgets, or at all, must know; see :func:`trials.tables.shortcomings`."""
+        return self._opened.remarks(self.budgets if budgets is None else budgets)
 
     def _run(self, task: Task) -> str | int:
         if self.repeat == "mean":
@@ -145,20 +145,19 @@ class _Opened:
         known = budget if budget in self.timed else self.timed[-1]
         return self.table.entry(row, known).seconds * budget / known
 
-    def remarks(self) -> tuple[str, ...]:
+    def remarks(self, budgets: Collection[int]) -> tuple[str, ...]:
         """See :meth:`TableLookup.remarks`."""
-        asked = {
-            _VALID: self.budgets,
-            _TEST: self.table.budgets[-1:],
-            **({"seconds": self.timed} if self.timed else {}),
-        }
-        remarks = shortcomings(self.table, self.rows, self.reference, asked)
+        valid = [budget for budget in self.budgets if budget in budgets]
+        asked = {_VALID: valid, _TEST: self.table.budgets[-1:]}
         if not self.timed:
-            return (*remarks, f"the table has no seconds: an epoch counts {SECONDS_PER_EPOCH:g} s")
-        others = [str(budget) for budget in self.budgets if budget not in self.timed]
+            found = shortcomings(self.table, self.rows, self.reference, asked)
+            return (*found, f"the table has no seconds: an epoch counts {SECONDS_PER_EPOCH:g} s")
+        timed = sorted({budget if budget in self.timed else self.timed[-1] for budget in valid})
+        found = shortcomings(self.table, self.rows, self.reference, {**asked, "seconds": timed})
+        others = ", ".join(str(budget) for budget in valid if budget not in self.timed)
         if not others:
-            return remarks
-        return (*remarks, f"seconds at {', '.join(others)} epochs are in proportion to those at {self.timed[-1]}")
+            return found
+        return (*found, f"seconds at {others} epochs are in proportion to those at {self.timed[-1]}")
 
 
 def _open(table: Table, space: str) -> _Opened:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asha_nas import lookups
 from asha_nas.analysis import comparison as numbers
 from asha_nas.analysis import lines as grouping
 from asha_nas.analysis.comparison import Averaged, Axis, Moment, Standing, Value
@@ -71,6 +72,7 @@ def compare(
     unit, unit_name = numbers.unit_of(axis, max(float(one.x[-1]) for one in found))
     moments = numbers.moments(lines, axis, value, numbers.common_xs(lines, axis, unit, most=2))
     remarks += list(_remarks(lines))
+    remarks += dict.fromkeys(remark for entry in entries for remark in lookups.remarks(entry.spec))
     drawn = _draw(picture, found, axis, value, _title(ground), insist=draw is not None)
     if csv_path is not None:
         write_csv(csv_path, ["label", "repeats", axis_name, *_COLUMNS], _rows(found))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from asha_nas import lookups
 from asha_nas.analysis import History, JobRecord
 from asha_nas.analysis.search import Spread, spread
 from asha_nas.analysis.trajectory import Trajectory
@@ -28,7 +29,7 @@ def print_tuned(spec: StudySpec, history: History, drawing: Path) -> None:
     for name, job in _compared(history).items():
         out.print(f"{name}: {_settings(history.trial(job.trial).config)}", soft_wrap=True, markup=False)
     print_incumbents(history.trajectory)
-    _say_drawn(spec, history, drawing)
+    _say_more(spec, history, drawing)
 
 
 def tuned_values(spec: StudySpec, history: History, drawing: Path) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def tuned_values(spec: StudySpec, history: History, drawing: Path) -> dict[str, 
         "study": spec.name, "state": history.state,
         **{name: _values(history, job) for name, job in _compared(history).items()},
         "incumbents": history.trajectory.to_plain(), "cost": history.cost(),
-        "drawing": str(drawing) if draw(spec, history, drawing) else None,
+        "remarks": lookups.remarks(spec), "drawing": str(drawing) if draw(spec, history, drawing) else None,
     }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def print_repeats(spec: StudySpec, history: History, drawing: Path) -> None:
     for name, found in _finals(history).items():
         error = f" ± {_se(found):.2g} (standard error)" if found.seeds > 1 else ""
         out.print(f"{name} of the best: [bold]{found.mean:.5g}[/]{error}")
-    _say_drawn(spec, history, drawing)
+    _say_more(spec, history, drawing)
 
 
 def repeats_values(spec: StudySpec, history: History, drawing: Path) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def repeats_values(spec: StudySpec, history: History, drawing: Path) -> dict[str
             name: {"repeats": one.seeds, "mean": one.mean, "std": one.std, "standard_error": _se(one)}
             for name, one in _finals(history).items()
         },
-        "drawing": str(drawing) if draw(spec, history, drawing) else None,
+        "remarks": lookups.remarks(spec), "drawing": str(drawing) if draw(spec, history, drawing) else None,
     }  # fmt: skip
 
 
@@ -106,7 +107,9 @@ def draw(spec: StudySpec, history: History, path: Path) -> bool:
     return True
 
 
-def _say_drawn(spec: StudySpec, history: History, path: Path) -> None:
+def _say_more(spec: StudySpec, history: History, path: Path) -> None:
+    for remark in lookups.remarks(spec):
+        out.print(f"note: {remark}", style="yellow", markup=False, soft_wrap=True)
     if draw(spec, history, path):
         out.print(f"the curve is drawn in {path}", soft_wrap=True, markup=False)
 

@@ -24,7 +24,7 @@ def print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:
     rows.append(["all", None, plan.jobs, plan.epochs])
     columns = ["rung", "to epoch", "jobs", "epochs trained"]
     out.print(table(columns, rows, right=tuple(columns)))
-    if plan.epochs and plan.full_epochs is not None:
+    if plan.full_epochs is not None and plan.full_epochs > plan.epochs > 0:
         times = f"{plan.full_epochs / plan.epochs:.1f} times as many"
         out.print(f"\ntraining all {plan.trials} fully takes {plan.full_epochs} epochs, {times}")
     if plan.first is not None:

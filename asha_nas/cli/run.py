@@ -33,7 +33,7 @@ from asha_nas.cli.output import out
 from asha_nas.cli.running import check_draw, free_name, go_on, settings, start
 from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
-from asha_nas.study import PartialTraining, Search, StudySpec, make_spec, read_spec
+from asha_nas.study import Lookup, PartialTraining, Search, StudySpec, Tune, make_spec, read_spec
 from trials.recipe import RECIPES
 
 SPACES = {"darts-cnn": "darts-cnn"}
@@ -164,7 +164,10 @@ def evaluate(
     store = Store(store_url)
     _, spec, history = show.open_study(study, store)
     if not isinstance(spec.problem, PartialTraining | Search):
-        raise typer.BadParameter(f"{study} searches no architectures", param_hint="STUDY")
+        rule = f"{study} searches no architectures that can be trained here"
+        if isinstance(spec.problem, Lookup | Tune):
+            rule = f"{study} finds cells whose test error a table tells: asha-nas best {study}"
+        raise typer.BadParameter(rule, param_hint="STUDY")
     data, found = spec.problem.data, history.trial(history.best.trial if trial is None else trial)
     values = {
         "name": name or free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,

@@ -25,7 +25,7 @@ from spaces.errors import InvalidValue
 MODEL_FAILED: Final = "random (model failed)"
 """Origin of a random configuration where the model should have made one, but could not or made none that is valid."""
 NOT_FINITE: Final = "model (ratio not finite)"
-"""Origin of a configuration that the model could not compare with others, as with a category that all results share."""
+"""Origin of a configuration that the model could not compare with others, as when all bad ones share a category."""
 
 
 class HpBandSter:

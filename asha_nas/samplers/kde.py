@@ -54,7 +54,8 @@ class Model:
         """Points (samples, d) around the good ones, those with the greatest l/g first."""
         points = self.good.sample(rng, samples, factor)
         ratios = np.maximum(self.good.log_at(points), LEAST) - np.maximum(self.bad.log_at(points), LEAST)
-        return points[np.argsort(-ratios, kind="stable")]
+        # Rounded, so that among equals the order of sampling decides, not the last bit of a sum.
+        return points[np.argsort(-np.round(ratios, 9), kind="stable")]
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ configuration is sampled from all of them; its reward r, the negated loss, moves
 
     logits += learning_rate · (r − b) · ∂ log p(configuration) / ∂ logits,    ∂ log p / ∂ logits = onehot − softmax,
 
-where b is a moving average of rewards with r in it already. Source: section 4 of the paper and its supplement, and the
-code that its authors gave to NAS-Bench-1Shot1 (arXiv:2001.10422); its learning rate 0.1 and decay 0.9 are the defaults.
+where b is a moving average of rewards with r in it already. Source: section 4 of the paper, and what NAS-Bench-1Shot1
+(arXiv:2001.10422) ran as its baseline, whose learning rate 0.1 and decay 0.9 are the defaults.
 """
 
 from __future__ import annotations

@@ -80,8 +80,9 @@ class SMAC:
         """The configuration with the greatest expected improvement, or a random one."""
         rng = np.random.default_rng([self._seed, number])
         enough = sum(loss is not None for loss in self._losses.values()) >= self._startup
-        if enough and rng.random() >= self._random_fraction:
-            for seed in rng.integers(2**31, size=ROUNDS).tolist():
+        chance = rng.spawn(1)[0]  # so that what is drawn is what random search would draw
+        if enough and chance.random() >= self._random_fraction:
+            for seed in chance.integers(2**31, size=ROUNDS).tolist():
                 for challenger in self._best(seed):
                     config = self._encoding.decode(dict(challenger))
                     if config is not None:

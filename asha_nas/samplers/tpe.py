@@ -33,7 +33,7 @@ TRIES = 100
 
 
 class TPE:
-    """Proposes what Optuna's TPE suggests, once ``startup`` results are there; before, it draws at random.
+    """Proposes what Optuna's TPE suggests, once ``startup`` results are there; before, it draws as random search does.
 
     Each proposal is suggested by a fresh ``TPESampler`` with a seed from (seed, number). Trials in flight count as bad
     ones (its "constant liar"), so that several workers do not try the same. A trial counts with its result at its
@@ -64,7 +64,7 @@ class TPE:
     def propose(self, number: int) -> Proposal:
         """What TPE suggests, or a random configuration."""
         rng = np.random.default_rng([self._seed, number])
-        self._study.sampler = _sampler(int(rng.integers(2**32)))
+        self._study.sampler = _sampler(int(rng.spawn(1)[0].integers(2**32)))
         for _ in range(TRIES if len(self._results) >= self._startup else 0):
             trial, values = self._ask()
             config = self._encoding.decode(values)

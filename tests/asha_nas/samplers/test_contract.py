@@ -1,6 +1,9 @@
-"""Every sampler keeps the protocol's guarantees, on spaces of every kind."""
+"""Every sampler keeps the protocol's guarantees, on spaces of every kind (SMAC: see `test_smac.py`)."""
 
+import importlib.util
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +16,8 @@ from ConfigSpace import (
 )
 from hypothesis import given, settings
 
-from asha_nas.samplers import KDE, HpBandSter, Independent
+from asha_nas import samplers
+from asha_nas.samplers import KDE, Evolution, HpBandSter, Independent, Reinforce
 from asha_nas.schedulers import Outcome, Proposal
 from spaces.encodings import Hyperparameters
 from spaces.hyperparameters import from_plain
@@ -57,10 +61,16 @@ SAMPLERS = {  # name: (how one is made, which encodings it takes)
         lambda encoding, seed: HpBandSter(encoding, seed, samples=4),
         [name for name in ENCODINGS if name != "ordinals"],
     ),
+    "evolution": (lambda encoding, seed: Evolution(encoding, seed, population=4, sample=2), ENCODINGS),
+    "reinforce": (lambda encoding, seed: Reinforce(encoding, seed, learning_rate=1.0), ["ordinals", "categories"]),
+    "tpe": (lambda encoding, seed: samplers.TPE(encoding, seed, startup=4), ENCODINGS),
 }
+NEEDS = {"tpe": "optuna"}
 
 
 def maker(sampler, encoding):
+    if (library := NEEDS.get(sampler)) and importlib.util.find_spec(library) is None:
+        pytest.skip(f"needs {library}: pip install 'asha-nas[{sampler}]'")
     return lambda seed: SAMPLERS[sampler][0](encoding, seed)
 
 
@@ -80,6 +90,13 @@ def test_plays_are_long_enough_for_a_model(sampler, space):
     play = contract.Play(2, tuple((i, Outcome(float(i % 5)), False) for i in range(7)))
     log = contract.Table(maker(sampler, encoding)(0), play).finish().log
     assert {made.origin for made in contract.proposals(log)} >= {"random", "model"}
+
+
+def test_libraries_are_imported_on_first_use():
+    code = (
+        "import sys, asha_nas.samplers; sys.exit(bool({'optuna', 'smac', 'scipy', 'ConfigSpace'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 class _Leaky:

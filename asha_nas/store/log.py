@@ -184,17 +184,23 @@ class Store:
             raise database.unavailable(self.url, error) from None
 
 
+# Made once: SQLAlchemy takes longer to put a statement together than SQLite to carry it out.
+_SAME_KEY = (events.c.study == sa.bindparam("of")) & (events.c.key == sa.bindparam("named"))
+_FIND = sa.select(events.c.payload).where(_SAME_KEY)
+_INSERT = events.insert()
+_REPLACE = events.update().where(_SAME_KEY)
+
+
 def _write(connection: sa.Connection, study: int, sequence: int, event: Event, when: float) -> int:
     """Write one event, unless it is there. Returns how many rows that made."""
-    content = payload(event)
-    same_key = (events.c.study == study) & (events.c.key == event.key)
-    found = connection.execute(sa.select(events.c.payload).where(same_key)).scalar()
+    content, place = payload(event), {"of": study, "named": event.key}
+    found = connection.execute(_FIND, place).scalar()
     if found is None:
         row = {"study": study, "sequence": sequence, "key": event.key, "kind": event.kind}
         row |= {"payload": content, "clock": to_json(event.clock), "time": when}
-        connection.execute(events.insert().values(**row))
+        connection.execute(_INSERT, row)
     elif found != content:
         if not isinstance(event, Reported):
             raise AssertionError(f"event {event.key} is in the log already, saying something else")
-        connection.execute(events.update().where(same_key).values(payload=content, clock=to_json(event.clock)))
+        connection.execute(_REPLACE, {**place, "payload": content, "clock": to_json(event.clock)})
     return int(found is None)

@@ -123,7 +123,7 @@ class Proposal:
     config: Config
     """Plain JSON values."""
     origin: str
-    """``default``, ``random``, ``model``, ``mutation`` or ``policy``: what made it."""
+    """``default``, ``random``, ``model``, ``mutation`` or ``policy``: what made it; in brackets if that failed."""
 
 
 class Sampler(Protocol):

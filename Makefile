@@ -35,6 +35,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/decisions.py
 	$(BIN)/python benchmarks/job_overhead.py
 	$(BIN)/python benchmarks/driver_memory.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/hashing.py
 	$(BIN)/python benchmarks/table.py
 	$(BIN)/python benchmarks/side_by_side.py

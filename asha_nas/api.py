@@ -11,11 +11,11 @@ import pandas as pd
 import platformdirs
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas import problems, runner, simulation
+from asha_nas import problems, runner, scheduling, simulation
 from asha_nas.analysis import History, JobRecord, frames, search
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.engines import Engine, InlineEngine
-from asha_nas.errors import SpecError, StudyExists
+from asha_nas.errors import InvalidValue, SpecError, StudyExists
 from asha_nas.provenance import provenance
 from asha_nas.store import Listener, Store, StudyRecord
 from asha_nas.store.events import to_json
@@ -94,6 +94,9 @@ class Study:
         )  # fmt: skip
         if engine is not None or not isinstance(self.spec.engine, Simulation):
             return run(engine or make_engine(self.spec.engine, announce))
+        if max_hours is not None and self.spec.engine.repeats > 1:
+            rule = "cannot be changed: its repeats were played with another limit, or without one"
+            raise InvalidValue("max_hours", max_hours, rule, "Simulate the study anew, with max_hours in its file.")
         history = self.history()
         cluster = simulation.engine(self.spec, began=history.last_time)
         # A function from Python cannot be sent to other processes by its name.
@@ -151,10 +154,11 @@ def create(spec: StudySpec, *, store: Store | None = None, objective: Callable[[
 
     Raises:
         StudyExists: the name is taken.
-        InvalidValue: its function or space is not installed; nothing is stored then.
+        InvalidValue: its function or space is not installed, or its sampler cannot work in the space; nothing is
+            stored then.
         UserError: the table of a search cannot score every cell of its space; nothing is stored then.
     """
-    problems.build(spec, objective)
+    scheduling.sampler(spec, problems.build(spec, objective))
     store = store or Store()
     return Study(store, store.create(spec.name, spec.model_dump_json(), to_json(provenance())), objective)
 
@@ -167,6 +171,7 @@ def objective_study(
     *,
     metric: str = "loss",
     mode: str = "min",
+    from_scratch: bool = False,
     seed: int = 0,
     engine: Workers | Simulation | None = None,
     retries: Retries | None = None,
@@ -183,6 +188,7 @@ def objective_study(
         scheduler: such as :class:`Asha`, :class:`Bohb` or :class:`Random`; all but :class:`Sweep`.
         metric: name of the value that is compared.
         mode: ``min`` or ``max``.
+        from_scratch: whether a job of a higher rung begins at epoch 0 again, as where a schedule spans the budget.
         seed: of the study.
         engine: where it runs; a local Ray by default. With a :class:`Simulation` the seconds of the function's reports
             are what the clock goes by.
@@ -200,6 +206,7 @@ def objective_study(
             "name": name, "seed": seed, "scheduler": scheduler.model_dump(), "checkpoints": checkpoints,
             "problem": {
                 "kind": "objective", "objective": CALLABLE, "space": plain, "metric": metric, "mode": mode,
+                "from_scratch": from_scratch,
             },
             "engine": (engine or Workers()).model_dump(), "retries": (retries or Retries()).model_dump(),
         }

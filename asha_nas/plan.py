@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asha_nas import problems, scheduling
+from asha_nas import problems, scheduling, searching
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.errors import StudyUnreadable, UserError
 from asha_nas.samplers import Independent
@@ -123,13 +123,13 @@ def planned_epochs(spec: StudySpec) -> int | None:
 
 
 def _check(spec: StudySpec) -> list[str]:
-    """Build everything: what is not installed, or makes no space, is told now. A table may come later."""
-    try:
-        scheduling.sampler(spec, problems.build(spec))
-    except UserError as error:
-        if not isinstance(spec.problem, OneShot):
-            raise
-        return [f"it cannot run yet: {'; '.join(str(error).splitlines())}"]
+    """Build everything: what is not installed, or makes no space, is told now. The table of a search may come later."""
+    if isinstance(spec.problem, OneShot):
+        try:
+            searching.scorer(spec.problem)
+        except UserError as error:
+            return [f"it cannot run yet: {'; '.join(str(error).splitlines())}"]
+    scheduling.sampler(spec, problems.build(spec))
     return []
 
 
@@ -152,7 +152,7 @@ def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | Non
     if seconds is None and not bounded:
         raise UserError(
             f"max_hours = {options.max_hours}: cannot be planned; seconds an epoch takes are not known\n"
-            "Give --configs or --max-epochs, or run one small study first."
+            "Give configs or max_epochs as well, or run one small study first."
         )
     return None if seconds is None else options.max_hours * 3600 * workers / seconds
 
@@ -244,7 +244,7 @@ def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int |
     if isinstance(spec.problem, Objective):
         return None, "unknown: no study of this objective has run yet", None
     if isinstance(spec.problem, OneShot):
-        return None, "unknown: no such search has run yet; run a short one first, such as --epochs 2", None
+        return None, "unknown: no such search has run yet; run a short one first", None
     if isinstance(spec.problem, Tabulation) or _training(spec) != (spec.problem.data, RECIPES[spec.problem.data]):
         return None, "unknown: no study has trained by this recipe yet; run a small one first", None
     seconds_per_epoch, source = TYPICAL_SECONDS[spec.problem.data]

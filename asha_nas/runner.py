@@ -32,7 +32,6 @@ from asha_nas.store import (
     Lease,
     Listener,
     Opened,
-    Repeated,
     Reported,
     Row,
     Store,
@@ -296,7 +295,8 @@ def run(
         listeners: called with each event after it is in the log.
         max_hours: time limit over all sessions, instead of the spec's.
         clock: a virtual clock, in seconds since 1970, that events are dated by. Nothing is at stake then that could
-            not be played again, so events are written many at a time.
+            not be played again, so events are written when the engine is done, all or none: what goes on from jobs in
+            flight would not be what it is uninterrupted.
         afterwards: called when the engine is done, with what writes further events, before the session is closed.
 
     Returns:
@@ -325,35 +325,39 @@ def run(
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
             engine.run(driver, problem.trial)
+            if played is not None:
+                played.release()
             afterwards(write)
             reason = "failing" if driver.failing else "time" if driver.out_of_time else "done"
         except KeyboardInterrupt:
             reason = "interrupted"
+            if played is not None and played.holding:
+                return reason
         write(Closed(session=driver.session, reason=reason))
-        if played is not None:
-            played.flush()
         return reason
     finally:
         lease.release()
 
 
-PLAYED_AT_ONCE = 500
-"""Events of a simulated study that are written in one transaction; a whole repeat is one event, and waits for none."""
-
-
 class _Buffer:
-    """Events of a simulated study on their way to the store."""
+    """Events of a simulated study on their way to the store: all or none, until :meth:`release`; then each at once."""
 
     def __init__(self, store: Store, lease: Lease, clock: Callable[[], float]) -> None:
         self._store, self._lease, self._clock = store, lease, clock
         self._waiting: list[tuple[Event, float]] = []
+        self.holding = True
 
     def append(self, event: Event) -> None:
         self._waiting.append((event, self._clock()))
-        if len(self._waiting) >= PLAYED_AT_ONCE or isinstance(event, Repeated):
-            self.flush()
+        if not self.holding:
+            self._flush()
 
-    def flush(self) -> None:
+    def release(self) -> None:
+        """Write what is waiting, and hold nothing back any more."""
+        self.holding = False
+        self._flush()
+
+    def _flush(self) -> None:
         self._store.append_all(self._lease, self._waiting)
         self._waiting = []
 

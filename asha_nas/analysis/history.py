@@ -202,6 +202,11 @@ class History:
             self.incumbents.append(job)
 
     @property
+    def found_something(self) -> bool:
+        """Whether a job gave a result, in the study itself or in one of its repeats."""
+        return bool(self.incumbents) or any(len(one) for one in self.repeats.values())
+
+    @property
     def last_time(self) -> float | None:
         """When its newest event was, in seconds since 1970; None if there is none."""
         return self._sessions[-1][1] if self._sessions else None

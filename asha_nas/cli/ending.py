@@ -26,7 +26,7 @@ def print_end_json(study: Any, draw: Path | None) -> None:
         print_json({"study": study.name, "state": history.state, "table": path, "cost": history.cost()})
     elif isinstance(study.spec.problem, Search):
         print_json(search_view.as_values(study.spec, history, draw or drawing(study.name)))
-    elif history.incumbents and isinstance(study.spec.engine, Simulation):
+    elif history.found_something and isinstance(study.spec.engine, Simulation):
         print_json(incumbent_view.repeats_values(study.spec, history, draw or drawing(study.name)))
     elif history.incumbents and isinstance(study.spec.problem, Tune):
         print_json(incumbent_view.tuned_values(study.spec, history, draw or drawing(study.name)))
@@ -48,7 +48,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         out.print(f"see why: [bold]{command('show', study)}[/]", soft_wrap=True)
         out.print(f"mend that, then go on with: [bold]{command('resume', study)}[/]", soft_wrap=True)
         raise typer.Exit(1)
-    if not history.incumbents:
+    if not history.found_something:
         out.print(f"no job gave a result; see why: [bold]{command('show', study)}[/]", soft_wrap=True)
         raise typer.Exit(1)
     _end_of(study.spec)(study, history, draw)

@@ -93,10 +93,11 @@ def draw(spec: StudySpec, history: History, path: Path) -> bool:
     from asha_nas.analysis import comparison, lines  # noqa: PLC0415 - imports SciPy
     from asha_nas.analysis.comparison_plot import draw_comparison  # noqa: PLC0415 - imports matplotlib
 
-    if not history.incumbents:
+    if not history.found_something:
         return False
     found = lines.lines([lines.Entry.of(history)])
-    axis, value = comparison.find_axis("spent"), comparison.find_value(found, None)
+    timed = found[0].trajectories[0].end.spent_seconds > 0
+    axis, value = comparison.find_axis("spent" if timed else "evaluations"), comparison.find_value(found, None)
     try:  # what was found is not lost for want of a drawing
         path.parent.mkdir(parents=True, exist_ok=True)
         draw_comparison(path, comparison.averaged(found, axis, value), axis, value, spec.name)

@@ -24,7 +24,18 @@ PlanOption = Annotated[bool, typer.Option("--plan", help="Print what would run, 
 NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", autocompletion=names)]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the new study; by default a free one.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Everything random follows from it.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="ray, or inline (one after the other in this process).")]
+
+
+def _runs_here(kind: str | None) -> str | None:
+    if kind == "simulator":
+        raise typer.BadParameter("studies are simulated by: asha-nas simulate STUDY.toml", param_hint="--engine")
+    return kind
+
+
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", callback=_runs_here, help="ray, or inline (one after the other in this process)."),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", "-w", min=1, help="Jobs at a time; by default as many as there is room for.")
 ]

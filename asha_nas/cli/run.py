@@ -33,7 +33,7 @@ from asha_nas.cli.output import out
 from asha_nas.cli.running import check_draw, free_name, go_on, settings, start
 from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
-from asha_nas.study import Lookup, PartialTraining, Search, StudySpec, Tune, make_spec, read_spec
+from asha_nas.study import Lookup, OneShot, PartialTraining, StudySpec, make_spec, read_spec
 from trials.recipe import RECIPES
 
 SPACES = {"darts-cnn": "darts-cnn"}
@@ -121,6 +121,9 @@ def resume(
     max_hours: Annotated[
         float | None, typer.Option("--max-hours", help="A new time limit, over all sessions together.")
     ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="That play repeats of a simulated study.")
+    ] = None,
     draw: DrawOption = None,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
@@ -137,7 +140,7 @@ def resume(
             out.print(f"{name} is done; nothing is left to do\n")
             print_end(study, "done", draw)
         return
-    go_on(study, draw=draw, as_json=as_json, max_hours=max_hours)
+    go_on(study, draw=draw, as_json=as_json, max_hours=max_hours, processes=processes)
 
 
 def evaluate(
@@ -163,9 +166,9 @@ def evaluate(
     """
     store = Store(store_url)
     _, spec, history = show.open_study(study, store)
-    if not isinstance(spec.problem, PartialTraining | Search):
+    if not isinstance(spec.problem, PartialTraining | OneShot):
         rule = f"{study} searches no architectures that can be trained here"
-        if isinstance(spec.problem, Lookup | Tune):
+        if isinstance(spec.problem, Lookup):
             rule = f"{study} finds cells whose test error a table tells: asha-nas best {study}"
         raise typer.BadParameter(rule, param_hint="STUDY")
     data, found = spec.problem.data, history.trial(history.best.trial if trial is None else trial)
@@ -187,18 +190,18 @@ def evaluate(
 
 def _genotype(spec: StudySpec, trial: TrialRecord) -> str:
     """The architecture that a trial is, or that it has found."""
-    if not isinstance(spec.problem, Search):
+    if not isinstance(spec.problem, OneShot):
         return str(trial.config["genotype"])
     if spec.problem.space != "darts-cnn":
         rule = f"{spec.name} finds cells of {spec.problem.space}, whose test error a table tells"
         raise typer.BadParameter(f"{rule}: asha-nas best {spec.name}", param_hint="STUDY")
-    found = found_text(trial.jobs[-1])
+    found = found_text(trial.telling)
     if found is None:
         raise NoResult(f"trial {trial.number} of {spec.name} has found nothing yet\nSee: asha-nas show {spec.name}")
     return found
 
 
-def _whole_recipe(problem: PartialTraining | Search) -> dict[str, Any]:
+def _whole_recipe(problem: PartialTraining | OneShot) -> dict[str, Any]:
     """How to train from scratch, on all of the training set: a search may have looked at a part of it only."""
-    recipe = RECIPES[problem.data] if isinstance(problem, Search) else problem.recipe
+    recipe = RECIPES[problem.data] if isinstance(problem, OneShot) else problem.recipe
     return {**dataclasses.asdict(recipe), "threads": problem.recipe.threads, "train_limit": None}

@@ -85,7 +85,7 @@ def go_on(
     if as_json:
         reason = study.run(max_hours=max_hours, processes=processes)
         print_end_json(study, draw)
-        nothing = reason == "done" and not study.history().incumbents
+        nothing = reason == "done" and not study.history().found_something
         raise typer.Exit({"interrupted": 130, "failing": 1}.get(reason, int(nothing)))
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {described(spec)}{goes_on}", soft_wrap=True)

@@ -194,9 +194,11 @@ class Store:
 
         def write(connection: sa.Connection) -> int:
             nonlocal trusted
-            lease.check(connection)
             # An attempt that is repeated asks the log: the one before may have been written after all.
-            sequence, trusted = (_length(connection, lease.study) if trusted is None else trusted), None
+            sequence, trusted = trusted, None
+            lease.check(connection)
+            if sequence is None:
+                sequence = _length(connection, lease.study)
             if known is not None and sequence < known:
                 raise StoreUnavailable(
                     f"store {self.url}: has lost events that it had confirmed ({known} before, {sequence} now)\n"

@@ -52,7 +52,7 @@ class Server:
     def __init__(self, folder, *options):
         self._folder, self._bin, self._options = Path(folder), binaries(), options
         self._process = None
-        os.chmod(folder, 0o755)  # whoever the server runs as has to pass
+        self._folder.chmod(0o755)  # whoever the server runs as has to pass
         self._data = self._folder / "data"
         words = self._folder / "words"
         words.write_text(PASSWORD)

@@ -20,6 +20,15 @@ class TestSQLite(StoreContract):
     def url(self, tmp_path):
         return f"sqlite:///{tmp_path / 'studies.db'}"
 
+    @pytest.fixture
+    def broken(self):
+        def broken(_connection_or_cursor):
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            return error
+
+        return broken
+
 
 def message(url):
     with pytest.raises(StoreUnavailable) as caught:

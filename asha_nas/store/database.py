@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,6 +61,7 @@ class Database:
         self._patience = Patience(patience(), str(place))
         try:
             self.engine = _engine(place, create)
+            self._finalizer = weakref.finalize(self, _dispose, self.engine, os.getpid())
             self._patience.run(self._migrate, passes_at_opening)
         except ModuleNotFoundError as error:
             raise StoreUnavailable(
@@ -132,12 +134,19 @@ class Database:
             )
         elif "password" in text or "pg_hba" in text:
             remedy = f"Put the password into ~/.pgpass (PGPASSFILE), or a URL that holds it into {ENVIRONMENT}."
+        elif "database" in text and "does not exist" in text:
+            remedy = f"Make it (createdb {self.place.url.database}), or choose another with --store or {ENVIRONMENT}."
         elif isinstance(error, DBAPIError) and passes(error) and not passes_at_opening(error):
             remedy = f"Is it running, and reachable from here? Choose another with --store or {ENVIRONMENT}."
         if isinstance(error, DBAPIError) and passes(error) and self._patience.waited:
             text += f" (waited {self._patience.seconds:g} s: {PATIENCE})"
             remedy = "Nothing that was written is lost. Once it is back, go on with: asha-nas resume STUDY"
         return StoreUnavailable(f"store {self.place}: {text}\n{remedy}")
+
+
+def _dispose(engine: Engine, process: int) -> None:
+    """For a store that nobody closed. In a fork, the connections are the parent's to close."""
+    engine.dispose(close=os.getpid() == process)
 
 
 # --- connections -------------------------------------------------------------------------------------

@@ -190,8 +190,8 @@ def _postgres(place: Place, _create: bool) -> Engine:
 
 
 def _set_up_postgres(connection: Any, _record: Any) -> None:
-    for name, value in _SESSION.items():
-        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    setting = ", ".join(["set_config(%s, %s, false)"] * len(_SESSION))
+    connection.execute(f"SELECT {setting}", [word for pair in _SESSION.items() for word in pair])
     connection.commit()
 
 

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from asha_nas.store.schema import leases
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 60.0
 """A lease not renewed for this long may be taken from a driver on another machine, or in another container."""
+_GIVEN_UP: set[str] = set()
+"""Tokens of leases that this process could not give back, as the store was away; it may take them again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Lease:
     def is_free(found: Any) -> bool:
         """True when the holder of this row of ``leases`` is gone, or has given no sign for too long."""
         gone = Holder(found.host, found.pid, found.born).surely_gone()
-        return gone or time.time() - found.renewed > EXPIRE_SECONDS
+        return gone or found.token in _GIVEN_UP or time.time() - found.renewed > EXPIRE_SECONDS
 
     @classmethod
     def _take_over(cls, database: Database, study: int, name: str, row: dict[str, object]) -> bool:
@@ -163,8 +164,10 @@ class Lease:
         self._released.set()
         self._renewer.join()
         mine = leases.delete().where(leases.c.study == self.study, leases.c.token == self._token)
-        with suppress(StoreUnavailable):
+        try:
             self._database.transact(lambda connection: connection.execute(mine))
+        except StoreUnavailable:
+            _GIVEN_UP.add(self._token)
 
     def _renew_until_released(self) -> None:
         while not self._released.wait(RENEW_SECONDS):

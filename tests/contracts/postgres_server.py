@@ -100,6 +100,11 @@ class Server:
             self._process.wait(STARTING)
 
     @property
+    def pid(self):
+        """Of its main process."""
+        return self._process.pid
+
+    @property
     def running(self):
         return self._process is not None and self._process.poll() is None
 
@@ -121,13 +126,10 @@ class Server:
             with self.connect() as connection:
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def drop_connections(self, user=USER):
+    def drop_connections(self, connection, user=USER):
         """End all sessions of a user, as an administrator or a failing network does; gives how many."""
-        with self.connect() as connection:
-            found = connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (user,)
-            )
-            return len(found.fetchall())
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
+        return len(connection.execute(query, (user,)).fetchall())
 
     def _answers(self):
         import psycopg

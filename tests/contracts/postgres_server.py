@@ -108,16 +108,20 @@ class Server:
     def running(self):
         return self._process is not None and self._process.poll() is None
 
+    def add_user(self):
+        """The ordinary user whom databases belong to."""
+        from psycopg import sql
+
+        with self.connect() as connection:
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(USER), sql.Literal(PASSWORD))
+            )
+
     @contextmanager
     def database(self, encoding="UTF8"):
         """The URL of a fresh database that belongs to an ordinary user; gone afterwards."""
         name = f"t{uuid.uuid4().hex}"
         with self.connect() as connection:
-            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (USER,)).fetchone():
-                from psycopg import sql
-
-                role = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(USER), sql.Literal(PASSWORD))
-                connection.execute(role)
             connection.execute(f"CREATE DATABASE {name} OWNER {USER} ENCODING '{encoding}' TEMPLATE template0")
         try:
             yield self.url(name, USER)
@@ -149,6 +153,7 @@ def server(*options):
     try:
         one = Server(folder, *options)
         one.start()
+        one.add_user()
         yield one
     finally:
         if one is not None:

@@ -54,9 +54,8 @@ def url(request, tmp_path):
         with server.connect(name) as connection:
             connection.execute(text)
             connection.execute("RESET search_path")
-            for (table,) in connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            ).fetchall():
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            for (table,) in tables:
                 connection.execute(f"ALTER TABLE public.{table} OWNER TO {USER}")
         yield url
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import weakref
 from collections.abc import Callable
@@ -38,6 +39,17 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "60s", "lock_timeout": "20s",
 }  # fmt: skip
 """Settings of PostgreSQL for each of our connections."""
+_REMEDIES = (
+    (r"malformed|not a database", "Is it the right file? Bring it back from a backup, or choose another"),
+    (
+        r"password|pg_hba",
+        "Put the password into ~/.pgpass or the file that PGPASSFILE names, or give a URL that holds it",
+    ),
+    (r"database .* does not exist", "Make it with createdb, or choose another"),
+    (r"^connection|closed the connection|resolve", "Is it running, and reachable from here? Choose another"),
+    ("", "Choose a place that exists and that you may write"),
+)
+"""What to do, by a sign in what the database says; the first that fits. Each goes on "with --store or …"."""
 _MIGRATING = 0x617368616E6173
 """Key of the advisory lock under which tables are made: "ashanas"."""
 
@@ -127,21 +139,13 @@ class Database:
         """What is wrong in the words of the database, without its statements and parameters."""
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
         text = " ".join(str(cause).split())
-        remedy = f"Choose a place that exists and that you may write with --store or {ENVIRONMENT}."
-        if "malformed" in text or "not a database" in text:
-            remedy = (
-                f"Is it the right file? Bring it back from a backup, or choose another with --store or {ENVIRONMENT}."
-            )
-        elif "password" in text or "pg_hba" in text:
-            remedy = f"Put the password into ~/.pgpass (PGPASSFILE), or a URL that holds it into {ENVIRONMENT}."
-        elif "database" in text and "does not exist" in text:
-            remedy = f"Make it (createdb {self.place.url.database}), or choose another with --store or {ENVIRONMENT}."
-        elif isinstance(error, DBAPIError) and passes(error) and not passes_at_opening(error):
-            remedy = f"Is it running, and reachable from here? Choose another with --store or {ENVIRONMENT}."
         if isinstance(error, DBAPIError) and passes(error) and self._patience.waited:
-            text += f" (waited {self._patience.seconds:g} s: {PATIENCE})"
-            remedy = "Nothing that was written is lost. Once it is back, go on with: asha-nas resume STUDY"
-        return StoreUnavailable(f"store {self.place}: {text}\n{remedy}")
+            return StoreUnavailable(
+                f"store {self.place}: {text} (waited {self._patience.seconds:g} s: {PATIENCE})\n"
+                "Nothing that was written is lost. Once it is back, go on with: asha-nas resume STUDY"
+            )
+        remedy = next(remedy for sign, remedy in _REMEDIES if re.search(sign, text))
+        return StoreUnavailable(f"store {self.place}: {text}\n{remedy} with --store or {ENVIRONMENT}.")
 
 
 def _dispose(engine: Engine, process: int) -> None:

@@ -58,17 +58,17 @@ def locate(text: str | None = None) -> Place:
     text = text or default_url()
     if "://" not in text:
         text = f"sqlite:///{text}"
-    kind = text.partition("://")[0]  # of a text that is not understood nothing else is shown: it may be a password
+    shown = _shown(text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise StoreUnavailable(f"store {kind}://…: cannot be read as a URL\n{_GIVE}") from None
+        raise StoreUnavailable(f"store {shown}: cannot be read as a URL\n{_GIVE}") from None
     known = _DRIVERS.get(url.get_backend_name())
     if known is None or url.drivername not in (url.get_backend_name(), known):
-        raise StoreUnavailable(f"store {kind}://…: is neither SQLite nor PostgreSQL by psycopg\n{_GIVE}")
+        raise StoreUnavailable(f"store {shown}: is neither SQLite nor PostgreSQL by psycopg\n{_GIVE}")
     if "@" in (url.host or ""):
         raise StoreUnavailable(
-            f"store {kind}://…: has more than one @\nIn a password write %40 for @, %2F for / and %3A for :."
+            f"store {shown}: has more than one @\nIn a password write %40 for @, %2F for / and %3A for :."
         )
     if known == "sqlite":
         name = url.database or ""
@@ -78,3 +78,9 @@ def locate(text: str | None = None) -> Place:
         passwords["password"] = str(url.password)
     plain = URL.create(known, url.username, None, url.host, url.port, url.database, url.query)
     return Place(plain.difference_update_query(passwords), passwords)
+
+
+def _shown(text: str) -> str:
+    """A text that is not understood, or only how it begins where the rest may hold a password."""
+    kind, _, rest = text.partition("://")
+    return f"{kind}://…" if ":" in rest or "@" in rest or "password" in rest else text

@@ -137,7 +137,7 @@ def test_a_database_of_another_encoding(postgres):
 @pytest.mark.parametrize(
     ("change", "what", "remedy"),
     [
-        ({"database": "nowhere"}, 'database "nowhere" does not exist', "Make it (createdb nowhere), or"),
+        ({"database": "nowhere"}, 'database "nowhere" does not exist', "Make it with createdb, or"),
         ({"user": "nobody", "password": "wrong"}, "password authentication failed", "Put the password into ~/.pgpass"),
         ({"folder": "/nowhere"}, "No such file or directory", "Is it running, and reachable from here?"),
         ({"option": "nonsense=1"}, 'invalid connection option "nonsense"', "Choose a place"),
@@ -160,7 +160,7 @@ def test_a_password_from_the_file_of_passwords(postgres, url, tmp_path, monkeypa
     plain = str(locate(url))
     monkeypatch.delenv("PGPASSWORD", raising=False)
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
-    assert "no password supplied\nPut the password into ~/.pgpass (PGPASSFILE)" in message(plain)
+    assert "no password supplied\nPut the password into ~/.pgpass or the file" in message(plain)
     monkeypatch.setenv("PGPASSFILE", str(words))
     store = Store(plain)
     assert not store.has_password

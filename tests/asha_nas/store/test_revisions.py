@@ -7,6 +7,7 @@ ran on another machine a long time ago.
 Each new revision comes with such files of its own, made before the next one.
 """
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -80,9 +81,9 @@ def test_opening_brings_the_tables_to_the_newest(url):
 
 def test_a_study_of_an_earlier_version_is_shown_and_gone_on_with(url, cli, monkeypatch):
     monkeypatch.setenv(ENVIRONMENT, url)
-    code, out, err = cli("ls")
+    code, out, err = cli("ls", "--json")
     assert code == 0, err
-    assert [line.split()[:2] for line in out.splitlines()[1:]] == [["done", "done"], ["killed", "killed"]]
+    assert [(row["name"], row["state"]) for row in json.loads(out)] == [("done", "done"), ("killed", "killed")]
     assert "best: trial" in cli("best", "done")[1]
     assert cli("show", "killed", "--json")[0] == 0
     store = Store(url)

@@ -1,7 +1,9 @@
 """The store in an SQLite file: the suite of all stores, and what is SQLite's own."""
 
+import gc
 import sqlite3
 import sys
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from asha_nas.errors import StoreUnavailable
-from asha_nas.store import Store, patience, place
+from asha_nas.store import Store, database, patience, place
 from asha_nas.store.schema import REVISION, metadata
 from tests.contracts.store import StoreContract, log
 from tests.contracts.store_processes import reported
@@ -182,6 +184,34 @@ def test_a_write_that_fails_says_so_and_leaves_nothing(tmp_path, monkeypatch):
     lease.release()
     assert log(store, study) == [reported(0), reported(2)]
     store.close()
+
+
+def test_a_writer_waits_for_another_one_longer_than_sqlite_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    path = tmp_path / "studies.db"
+    store = Store(str(path))
+    study = store.create("nas", "{}", "{}")
+    lease = store.lease(study)
+    blocker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.5, blocker.execute, ["ROLLBACK"])
+    timer.start()
+    store.append(lease, reported(0))
+    timer.join()
+    blocker.close()
+    lease.release()
+    assert log(store, study) == [reported(0)]
+    store.close()
+
+
+def test_a_store_that_nobody_closed_lets_go_of_its_connections(tmp_path):
+    store = Store(str(tmp_path / "studies.db"))
+    pool = store._database.engine.pool
+    assert pool.checkedin() == 1
+    engine = store._database.engine
+    del store
+    gc.collect()
+    assert engine.pool is not pool  # disposed of
 
 
 def test_the_migrations_make_the_schema(tmp_path):

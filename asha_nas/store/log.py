@@ -243,17 +243,23 @@ def _length(connection: sa.Connection, study: int) -> int:
     return 0 if newest is None else int(newest) + 1
 
 
+_INSERT = sa.text(
+    "INSERT INTO events (study, sequence, key, kind, payload, clock, time)"
+    " VALUES (:study, :sequence, :key, :kind, :payload, :clock, :time) ON CONFLICT (study, key) DO NOTHING"
+)
+"""Nearly always the event is new; so a database is not asked first, which would be a way there and back for each."""
+
+
 def _write(connection: sa.Connection, study: int, sequence: int, event: Event, when: float) -> int:
     """Write one event, unless it is there. Returns how many rows that made."""
-    content = payload(event)
+    content, clock = payload(event), to_json(event.clock)
+    row = {"study": study, "sequence": sequence, "key": event.key, "kind": event.kind}
+    made = connection.execute(_INSERT, row | {"payload": content, "clock": clock, "time": when}).rowcount
+    if made:
+        return 1
     same_key = (events.c.study == study) & (events.c.key == event.key)
-    found = connection.execute(sa.select(events.c.payload).where(same_key)).scalar()
-    if found is None:
-        row = {"study": study, "sequence": sequence, "key": event.key, "kind": event.kind}
-        row |= {"payload": content, "clock": to_json(event.clock), "time": when}
-        connection.execute(events.insert().values(**row))
-    elif found != content:
+    if connection.execute(sa.select(events.c.payload).where(same_key)).scalar_one() != content:
         if not isinstance(event, Reported):
             raise AssertionError(f"event {event.key} is in the log already, saying something else")
-        connection.execute(events.update().where(same_key).values(payload=content, clock=to_json(event.clock)))
-    return int(found is None)
+        connection.execute(events.update().where(same_key).values(payload=content, clock=clock))
+    return 0

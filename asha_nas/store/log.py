@@ -8,6 +8,8 @@ Guarantees (held to by ``tests/contracts/store.py``):
   that says something else replaces the earlier one (an epoch was trained again after a crash, and
   the newer figure belongs to the state that goes on); for every other kind it is an error.
 - Only the holder of the study's lease writes.
+- A database that is away for a while is waited for, in all that is done here (:mod:`asha_nas.store.patience`); what was
+  asked for is then done once, even if the connection broke before the answer came.
 """
 
 from __future__ import annotations

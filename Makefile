@@ -41,6 +41,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/side_by_side.py
 	$(BIN)/python benchmarks/search_steps.py
 	$(BIN)/python benchmarks/suggestions.py
+	$(BIN)/python benchmarks/store_writers.py
 
 # make clean  remove the environment and what tools left
 clean:

@@ -28,7 +28,9 @@ def doctor(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
     checks.append(Check("torch", "ok", found, hint))
     try:
         store = Store(store_url)
-        checks.append(Check("store", "ok", f"{store.url}, {len(store.studies())} studies"))
+        store.check_writable()
+        found = f"{store.kind} at {store.url}, {len(store.studies())} studies, can be written"
+        checks.append(Check("store", "ok", found))
     except UserError as error:
         found, _, remedy = str(error).partition("\n")
         checks.append(Check("store", "bad", found, remedy))

@@ -14,7 +14,7 @@ from asha_nas.analysis import evaluation as evaluated
 from asha_nas.cli import incumbent_view, search_view, show
 from asha_nas.cli.files import drawing
 from asha_nas.cli.output import out, print_json
-from asha_nas.store.database import default_url
+from asha_nas.store.place import ENVIRONMENT
 from asha_nas.study import FullTraining, Lookup, PartialTraining, Search, Simulation, StudySpec, Tabulation, Tune
 
 
@@ -42,7 +42,7 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         raise typer.Exit(130)
     if reason == "time":
         out.print("the time limit is reached; the jobs that were running have been finished")
-        out.print(f"go on for longer with: [bold]{command('resume', study)} --max-hours H[/]\n", soft_wrap=True)
+        out.print(f"go on for longer with: [bold]{command('resume', study, '--max-hours H')}[/]\n", soft_wrap=True)
     if reason == "failing":
         out.print("stopped: job after job gave no result. What was done is kept; what was lost is done again later")
         out.print(f"see why: [bold]{command('show', study)}[/]", soft_wrap=True)
@@ -56,8 +56,12 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
 
 def command(verb: str, study: Any, *more: str) -> str:
     """A command to type next, with the store where it is not the one that is found by itself."""
-    place = [] if study.store.url == default_url() else [f"--store {shlex.quote(study.store.url)}"]
-    return " ".join(["asha-nas", verb, study.name, *more, *place])
+    words = ["asha-nas", verb, study.name, *more]
+    if not study.store.is_default and study.store.has_password:
+        words.append(f"   # with the URL of the store, and its password, in {ENVIRONMENT}")
+    elif not study.store.is_default:
+        words.append(f"--store {shlex.quote(study.store.url)}")
+    return " ".join(words)
 
 
 # --- one for each kind of study --------------------------------------------------------------------

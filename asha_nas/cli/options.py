@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from asha_nas.cli.output import err
 from asha_nas.store import Store
+from asha_nas.store.place import ENVIRONMENT, locate
 
 
 def names() -> list[str]:
@@ -15,10 +18,24 @@ def names() -> list[str]:
     return [study.name for study in Store().studies()]
 
 
+def _warn_of_password(context: typer.Context, url: str | None) -> str | None:
+    """Everyone on the machine may read a command line; an environment only its owner."""
+    typed = url is not None and url != os.environ.get(ENVIRONMENT) and not context.resilient_parsing
+    if typed and locate(url).passwords:
+        err.print(
+            "note: while this runs, everyone on this machine can see the store's password in the list of processes\n"
+            f"Put the URL into {ENVIRONMENT} instead, or the password into ~/.pgpass.", style="yellow", soft_wrap=True,
+        )  # fmt: skip
+    return url
+
+
 StoreOption = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", envvar="ASHA_NAS_STORE", help="Store: a database URL or an SQLite file."),
-]
+    typer.Option(
+        "--store", metavar="URL", envvar=ENVIRONMENT, callback=_warn_of_password,
+        help="Store: a database URL or an SQLite file.",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Print what would run, and run nothing.")]
 NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", autocompletion=names)]

@@ -207,7 +207,7 @@ def test_killed_while_repeats_are_played_nothing_is_lost(cli, file, tmp_path):
     # The rest of them would take a while; fewer are wanted now.
     store = Store()
     few = min(set(range(4000)) - set(before)) + 3
-    with store._engine.begin() as connection:
+    with store._database.engine.begin() as connection:
         from asha_nas.store.schema import studies
 
         spec = store.study("killed").spec.replace('"repeats":4000', f'"repeats":{few}')

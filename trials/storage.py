@@ -162,3 +162,13 @@ def free_bytes(folder: str) -> int | None:
         return shutil.disk_usage(there).free
     except OSError:
         return None
+
+
+def modified(folder: str, name: str) -> float | None:
+    """When a file was written, in seconds since 1970, by the clock of who keeps it; ``None`` where that is not told."""
+    files, root = url_to_fs(folder)
+    try:
+        when: float = files.modified(f"{root}/{name}").timestamp()
+    except (NotImplementedError, OSError):
+        return None
+    return when

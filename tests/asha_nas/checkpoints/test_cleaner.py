@@ -87,11 +87,11 @@ def test_whatever_a_file_system_raises_the_next_order_is_carried_out(tmp_path, m
 def objective(task):
     """Real checkpoints, each epoch; fails if it cannot go on where it was."""
     state, found, damaged = checkpoint.load_newest(task.folder, task.checkpoints)
-    epoch = found.epoch if found else 0
-    assert epoch >= task.start, f"{task} begins at {epoch}"
+    begun = found.epoch if found else 0
+    assert begun >= task.start, f"{task} begins at {begun}"
     assert not damaged
     total = state["total"] if state else 0.0
-    for epoch in range(epoch + 1, task.stop + 1):
+    for epoch in range(begun + 1, task.stop + 1):
         total += task.config["lr"] / epoch
         saved = checkpoint.save(task.folder, f"epoch-{epoch:05d}.ckpt", epoch, {"total": total})
         yield Report(epoch, {"loss": total}, checkpoint=saved)
@@ -115,7 +115,7 @@ def files(folder):
 
 def best_file(log):
     asked = {event.job: event for event in log if isinstance(event, Asked)}
-    loss, _, job = min((e.loss, -asked[e.job].stop, e.job) for e in log if isinstance(e, Told) and e.loss is not None)
+    _, _, job = min((e.loss, -asked[e.job].stop, e.job) for e in log if isinstance(e, Told) and e.loss is not None)
     trial = asked[job].trial
     newest = max(e.epoch for e in log if isinstance(e, Reported) and asked[e.job].trial == trial)
     return f"trial-{trial:05d}/epoch-{newest:05d}.ckpt"

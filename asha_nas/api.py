@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import platformdirs
@@ -62,6 +62,7 @@ class Study:
         engine: Engine | None = None,
         announce: Callable[[str], None] = lambda _url: None,
         max_hours: float | None = None,
+        quota: int | None = None,
         processes: int | None = None,
     ) -> str:
         """Run it to its end; a study begun before goes on where it was.
@@ -71,11 +72,12 @@ class Study:
             engine: instead of the one its spec describes.
             announce: called with the URL of Ray's dashboard, if there is one.
             max_hours: time limit over all sessions, instead of the spec's; of a simulated study in virtual hours.
+            quota: bytes that checkpoints may take together, instead of the spec's.
             processes: that repeats of a simulated study are played in; by default one for each processor.
 
         Returns:
-            ``done``, ``time`` (its time limit is reached), ``interrupted`` (Ctrl-C) or ``failing`` (a sweep lost job
-            after job).
+            ``done``, ``time`` (its time limit is reached), ``interrupted`` (Ctrl-C), ``full`` (no room for the
+            checkpoints of another job) or ``failing`` (a sweep lost job after job).
 
         Raises:
             StudyLocked: another driver is running it.
@@ -90,7 +92,7 @@ class Study:
         problem = problems.build(self.spec, self._function)
         run = functools.partial(
             runner.run, self._record, self.spec, problem, self.store,
-            folder=self.folder, listeners=listeners, max_hours=max_hours,
+            folder=self.folder, listeners=listeners, max_hours=max_hours, quota=quota,
         )  # fmt: skip
         if engine is not None or not isinstance(self.spec.engine, Simulation):
             return run(engine or make_engine(self.spec.engine, announce))
@@ -176,6 +178,8 @@ def objective_study(
     engine: Workers | Simulation | None = None,
     retries: Retries | None = None,
     checkpoints: str | None = None,
+    keep: Literal["needed", "all"] = "needed",
+    quota: int | str | None = None,
     store: Store | None = None,
 ) -> Study:
     """A study that optimises a function of your own.
@@ -194,6 +198,8 @@ def objective_study(
             are what the clock goes by.
         retries: how often failed attempts are repeated.
         checkpoints: folder or URL below which trials keep their state.
+        keep: whether checkpoints that reports named are deleted when their trial cannot go on any more.
+        quota: bytes that these may take together, or text such as ``20GB``.
         store: where it is kept; the default store if not given.
 
     Raises:
@@ -204,6 +210,7 @@ def objective_study(
     spec = make_spec(
         {
             "name": name, "seed": seed, "scheduler": scheduler.model_dump(), "checkpoints": checkpoints,
+            "keep": keep, "quota": quota,
             "problem": {
                 "kind": "objective", "objective": CALLABLE, "space": plain, "metric": metric, "mode": mode,
                 "from_scratch": from_scratch,

@@ -12,7 +12,7 @@ from asha_nas.analysis.trajectory import Trajectory
 from asha_nas.errors import InvalidValue, NoResult, UserError
 from asha_nas.study import StudySpec
 
-_IGNORED: Final = ("name", "seed", "engine", "retries", "checkpoints", "version")
+_IGNORED: Final = ("name", "seed", "engine", "retries", "checkpoints", "keep", "quota", "version")
 """What may differ between two repeats: nothing of it is what the study is about."""
 _SIMULATED: Final = ("workers", "stragglers", "failures")
 """What counts of an engine after all where it is simulated, as there it is chosen to see what it does."""

@@ -43,6 +43,12 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
     if reason == "time":
         out.print("the time limit is reached; the jobs that were running have been finished")
         out.print(f"go on for longer with: [bold]{command('resume', study, '--max-hours H')}[/]\n", soft_wrap=True)
+    if reason == "full":
+        out.print(f"stopped before it is full: {history.shortage}", soft_wrap=True)
+        out.print("nothing is lost; the jobs that were running have been finished")
+        more = "with more room" if "quota" not in history.shortage else "with more room, --quota SIZE"
+        out.print(f"go on {more}: [bold]{command('resume', study)}[/]", soft_wrap=True)
+        raise typer.Exit(1)
     if reason == "failing":
         out.print("stopped: job after job gave no result. What was done is kept; what was lost is done again later")
         out.print(f"see why: [bold]{command('show', study)}[/]", soft_wrap=True)

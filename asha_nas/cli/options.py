@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from asha_nas.cli.output import err
 from asha_nas.store import Store
 from asha_nas.store.place import ENVIRONMENT, locate
+from asha_nas.study.size import parse_size
 
 
 def names() -> list[str]:
@@ -78,3 +79,18 @@ DrawOption = Annotated[
 CheckpointsOption = Annotated[
     str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
 ]
+KeepOption = Annotated[
+    bool, typer.Option("--keep-checkpoints", help="Keep also the checkpoints of trials that cannot go on any more.")
+]
+QuotaOption = Annotated[
+    str | None,
+    typer.Option("--quota", metavar="SIZE", help="What checkpoints may take together, such as 20GB; it stops before."),
+]
+
+
+def checkpoint_options(keep: bool, quota: str | None) -> dict[str, Any]:
+    """What ``--keep-checkpoints`` and ``--quota`` set in a study; nothing where they are not given."""
+    return {
+        **({"keep": "all"} if keep else {}),
+        **({} if quota is None else {"quota": parse_size(quota)}),
+    }

@@ -21,19 +21,23 @@ from asha_nas.cli.options import (
     EngineOption,
     GpusOption,
     JsonOption,
+    KeepOption,
     NameArgument,
     NameOption,
     PlanOption,
+    QuotaOption,
     RecipeOption,
     SeedOption,
     StoreOption,
     WorkersOption,
+    checkpoint_options,
 )
 from asha_nas.cli.output import out
 from asha_nas.cli.running import check_draw, free_name, go_on, settings, start
 from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
 from asha_nas.study import Lookup, OneShot, PartialTraining, StudySpec, make_spec, read_spec
+from asha_nas.study.size import parse_size
 from trials.recipe import RECIPES
 
 SPACES = {"darts-cnn": "darts-cnn"}
@@ -71,6 +75,8 @@ def asha(
     address: AddressOption = None,
     dashboard: DashboardOption = True,
     checkpoints: CheckpointsOption = None,
+    keep_checkpoints: KeepOption = False,
+    quota: QuotaOption = None,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
@@ -87,6 +93,7 @@ def asha(
     store = Store(store_url)
     values: dict[str, Any] = {
         "name": name or free_name(store, f"asha-{data}"), "seed": seed, "checkpoints": checkpoints,
+        **checkpoint_options(keep_checkpoints, quota),
         "problem": {
             "kind": SPACES[space], "data": data, "operations": operations,
             "recipe": settings(recipe or []),
@@ -106,13 +113,15 @@ def asha(
 def run(
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
     name: NameOption = None,
+    keep_checkpoints: KeepOption = False,
+    quota: QuotaOption = None,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the study that a file describes."""
-    spec = read_spec(file, name=name)
+    spec = read_spec(file, name=name, **checkpoint_options(keep_checkpoints, quota))
     start(spec, Store(store_url), plan=plan, draw=draw, as_json=as_json)
 
 
@@ -124,6 +133,7 @@ def resume(
     processes: Annotated[
         int | None, typer.Option("--processes", min=1, help="That play repeats of a simulated study.")
     ] = None,
+    quota: QuotaOption = None,
     draw: DrawOption = None,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
@@ -140,7 +150,8 @@ def resume(
             out.print(f"{name} is done; nothing is left to do\n")
             print_end(study, "done", draw)
         return
-    go_on(study, draw=draw, as_json=as_json, max_hours=max_hours, processes=processes)
+    bytes_given = None if quota is None else parse_size(quota)
+    go_on(study, draw=draw, as_json=as_json, max_hours=max_hours, quota=bytes_given, processes=processes)
 
 
 def evaluate(
@@ -174,6 +185,7 @@ def evaluate(
     data, found = spec.problem.data, history.trial(history.best.trial if trial is None else trial)
     values = {
         "name": name or free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,
+        "keep": spec.keep, "quota": spec.quota,
         "problem": {
             "kind": "evaluate", "genotype": _genotype(spec, found), "data": data,
             "recipe": {**_whole_recipe(spec.problem), **settings(recipe or [])},

@@ -147,10 +147,12 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
 def _lost(job: JobRecord) -> str:
     """What became of the job's checkpoints, in words; empty if nothing did."""
     words = []
+    if "checkpoint_not_written" in job.notes:
+        words.append(str(job.notes["checkpoint_not_written"]))
     if "damaged_checkpoint" in job.notes:
         words.append(f"checkpoint {job.notes['damaged_checkpoint']} was damaged")
     if "retrained_from_epoch" in job.notes:
-        if not words:
+        if "damaged_checkpoint" not in job.notes:
             words.append("its last checkpoint was lost")
         words.append(f"trained again from epoch {job.notes['retrained_from_epoch']}")
     return "; ".join(words)

@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import grpc
 import ray
@@ -84,20 +83,6 @@ def resolved(address: str | None) -> str | None:
     return where
 
 
-def token_of(where: str | None) -> Token | None:
-    """The token for a cluster; ``None`` if there is none on this machine.
-
-    Raises:
-        TokenMissing: a file is named that is not there.
-        TokenUnsafe: others may read it.
-    """
-    if not (os.environ.get(token.TEXT) or os.environ.get(token.FILE)):
-        files = [node.token_file for node in nodes.here() if node.cluster == where and node.token_file]
-        if files:
-            return token.find(Path(files[0]))
-    return token.find()
-
-
 def check(where: str, secret: Token | None) -> None:
     """See whether a Ray answers at ``HOST:PORT`` and accepts the token: Ray itself tries for a long while, in vain.
 
@@ -136,7 +121,7 @@ def _authenticate(where: str | None) -> None:
     if where is None and not (os.environ.get(token.TEXT) or os.environ.get(token.FILE)):
         token.narrow_default()
         token.make(token.default_file())
-    secret = token_of(where)
+    secret = nodes.token_for(lambda node: node.cluster == where)
     if where not in (None, "auto"):
         check(where, secret)
     if secret is not None:

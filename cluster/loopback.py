@@ -17,6 +17,8 @@ ADDRESS = "127.0.0.1"
 ADDRESS_VARIABLE = "ASHA_NAS_NODE_ADDRESS"
 NAME_VARIABLE = "ASHA_NAS_NODE_NAME"
 """Tell :func:`hook` the address and the name that its node was asked to have."""
+_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Where this is 0, Ray takes 127.0.0.1 for the address of the machine."""
 
 
 def is_loopback(host: str) -> bool:
@@ -28,10 +30,11 @@ def is_loopback(host: str) -> bool:
 
 
 def keep() -> None:
-    """Have Ray, in this process and from now on, take 127.0.0.1 for what it is."""
+    """Have Ray, in this process and all that it starts from now on, take 127.0.0.1 for what it is."""
     from ray._private import services  # noqa: PLC0415 - importing Ray takes a second
 
     services.resolve_ip_for_localhost = lambda host: ADDRESS if host == "localhost" else host
+    os.environ[_SWITCH] = "0"  # read when Ray is imported, so it means something to other processes only
 
 
 @contextmanager
@@ -39,13 +42,17 @@ def kept(wanted: bool) -> Iterator[None]:
     """:func:`keep`, if that is wanted, and inside the block only."""
     from ray._private import services  # noqa: PLC0415
 
-    before = services.resolve_ip_for_localhost
+    before = services.resolve_ip_for_localhost, os.environ.get(_SWITCH)
     if wanted:
         keep()
     try:
         yield
     finally:
-        services.resolve_ip_for_localhost = before
+        services.resolve_ip_for_localhost = before[0]
+        if before[1] is not None:
+            os.environ[_SWITCH] = before[1]
+        elif wanted:
+            del os.environ[_SWITCH]
 
 
 def is_only_here(host: str, port: int) -> bool:
@@ -66,6 +73,7 @@ def answers(host: str, port: int, seconds: float = 2.0) -> bool:
 
 def hook(parameters: Any, _head: bool) -> None:
     """What ``ray start`` calls, by ``RAY_START_HOOK``, before it starts anything; its process is one node's alone."""
-    keep()
+    if is_loopback(os.environ[ADDRESS_VARIABLE]):
+        keep()
     parameters.node_ip_address, parameters.node_name = os.environ[ADDRESS_VARIABLE], os.environ[NAME_VARIABLE]
     parameters.ray_client_server_port = None  # one more open port, which nothing of ours uses

@@ -10,13 +10,14 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from cluster import processes, token
 from cluster.processes import Process
+from cluster.token import Token
 from spaces.errors import UnknownName
 
 GRACE_SECONDS: Final = 15.0
@@ -96,6 +97,18 @@ def find(name: str | None) -> Node:
         if name in (node.name, node.id):
             return node
     raise UnknownName("node of this machine", name or "", (node.name for node in there))
+
+
+def token_for(wanted: Callable[[Node], bool]) -> Token | None:
+    """The token for a cluster that this machine has such a node of; else, and by Ray's variables, as ``token.find``.
+
+    Raises:
+        TokenMissing, TokenUnsafe: see :func:`cluster.token.find`.
+    """
+    if os.environ.get(token.TEXT) or os.environ.get(token.FILE):
+        return token.find()
+    files = [node.token_file for node in here() if node.token_file and wanted(node)]
+    return token.find(Path(files[0]) if files else None)
 
 
 def remember(node: Node) -> None:

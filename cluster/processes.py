@@ -60,11 +60,11 @@ def send(known: Process, number: signal.Signals) -> None:
             return
 
 
-def wait(condition: Callable[[], bool], seconds: float) -> bool:
+def wait(condition: Callable[[], bool], seconds: float, every: float = 0.05) -> bool:
     """Wait for something, at most so many seconds; whether it came."""
     end = time.monotonic() + seconds
     while not (there := condition()) and time.monotonic() < end:
-        time.sleep(0.05)
+        time.sleep(every)
     return there
 
 

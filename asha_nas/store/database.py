@@ -10,7 +10,7 @@ from typing import Any
 
 import platformdirs
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from asha_nas.errors import StoreUnavailable
@@ -61,6 +61,13 @@ def connect(url: str | None = None, create: bool = True) -> Engine:
     except (SQLAlchemyError, OSError) as error:
         raise unavailable(text, error) from None
     return engine
+
+
+def full_url(url: URL) -> str:
+    """A URL that means the same in any process: with its password, and with the whole path of a file."""
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:")):
+        url = url.set(database=str(Path(url.database).absolute()))
+    return url.render_as_string(hide_password=False)
 
 
 def unavailable(url: str, error: Exception) -> StoreUnavailable:

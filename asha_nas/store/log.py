@@ -69,6 +69,16 @@ class Store:
         self.url = self._engine.url.render_as_string(hide_password=True)
         self._next: dict[int, int] = {}
 
+    @property
+    def full_url(self) -> str:
+        """Its URL as another process can open it, with the password if it has one: not to be shown."""
+        return database.full_url(self._engine.url)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, which only machines that have it at the same path can open."""
+        return self._engine.dialect.name == "sqlite"
+
     def close(self) -> None:
         """Let go of the database's connections."""
         self._engine.dispose()

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from asha_nas.cli import bohb, compare, correlate, data, doctor, run, search, show, simulate, space, table, transfer
+from asha_nas.cli import (
+    bohb,
+    cluster,
+    compare,
+    correlate,
+    data,
+    doctor,
+    run,
+    search,
+    show,
+    simulate,
+    space,
+    submit,
+    table,
+    transfer,
+)
 from asha_nas.cli.output import err
 from asha_nas.errors import PackagesOverwritten, UserError
 
@@ -32,15 +51,19 @@ app.command("simulate", rich_help_panel=_START)(simulate.simulate)
 app.command("resume", rich_help_panel=_START)(run.resume)
 app.command("evaluate", rich_help_panel=_START)(run.evaluate)
 app.command("transfer", rich_help_panel=_START)(transfer.transfer)
+app.command("submit", rich_help_panel=_START)(submit.submit)
+app.command("cancel", rich_help_panel=_START)(submit.cancel)
 app.command("ls", rich_help_panel=_READ)(show.ls)
 app.command("show", rich_help_panel=_READ)(show.show)
 app.command("best", rich_help_panel=_READ)(show.best)
 app.command("explain", rich_help_panel=_READ)(show.explain)
+app.command("logs", rich_help_panel=_READ)(submit.logs)
 app.command("compare", rich_help_panel=_READ)(compare.compare)
 app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)
 app.add_typer(table.app, name="table", rich_help_panel=_PREPARE)
 app.add_typer(space.app, name="space", rich_help_panel=_PREPARE)
+app.add_typer(cluster.app, name="cluster", rich_help_panel=_PREPARE)
 app.command("doctor", rich_help_panel=_PREPARE)(doctor.doctor)
 
 
@@ -58,16 +81,33 @@ def _all(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C."""
+    """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C or SIGTERM."""
     try:
-        check_packages()
-        app(prog_name="asha-nas")
+        with terminated_like_interrupted():
+            check_packages()
+            app(prog_name="asha-nas")
     except UserError as error:
         err.print(f"[bold red]asha-nas:[/] {_escaped(str(error))}", soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("asha-nas: interrupted")
         sys.exit(130)
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Have SIGTERM (a cancelled job, a batch system's time limit, a machine that goes down) do what Ctrl-C does."""
+
+    def interrupt(_number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)  # Ray Tune has its own while it runs
+        # Ctrl-C is ignored in the background of a script; SIGTERM must not be.
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def check_packages() -> None:

@@ -91,6 +91,16 @@ class Store:
         """True if it is the one that is opened where no URL is given."""
         return locate(default_url()) == self._database.place
 
+    @property
+    def absolute_url(self) -> str:
+        """Its URL as another process can open it: with the whole path of a file, and without any password."""
+        return self._database.place.absolute
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, which only machines that have it at the same path can open."""
+        return self._database.place.file is not None
+
     def close(self) -> None:
         """Let go of the database's connections."""
         self._database.close()

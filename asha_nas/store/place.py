@@ -33,6 +33,11 @@ class Place:
         return self.url.render_as_string().replace("+psycopg:", ":", 1)
 
     @property
+    def absolute(self) -> str:
+        """The same with the whole path of a file, so that it does not depend on the working folder."""
+        return str(self) if self.file is None else f"sqlite:///{self.file.absolute()}"
+
+    @property
     def file(self) -> Path | None:
         """The file of an SQLite database; ``None`` for what is no file of that name."""
         name = self.url.database or ":memory:"

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asha_nas.engines import Assignment, Engine
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.errors import ReplayMismatch
 from asha_nas.problems import Problem, identity
 from asha_nas.provenance import provenance
@@ -226,7 +227,7 @@ class Driver:
         task = Task(
             trial=job.trial, config=job.config, start=job.start, stop=job.stop,
             seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=training.folder,
-            checkpoints=tuple(training.checkpoints),
+            checkpoints=tuple(training.checkpoints), job=job.number,
         )  # fmt: skip
         return Assignment(job, running.attempt, task)
 
@@ -284,7 +285,7 @@ def run(
     clock: Callable[[], float] | None = None,
     afterwards: Callable[[Callable[[Event], None]], None] = lambda _write: None,
 ) -> str:
-    """Run a study, new or begun, until it is over, its time is up or a person interrupts it.
+    """Run a study, new or begun, until it is over, its time is up or it is interrupted: by Ctrl-C or by SIGTERM.
 
     Args:
         record: the study in its store.
@@ -324,8 +325,9 @@ def run(
         driver.replay(store.rows(record))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
-            engine.run(driver, problem.trial)
-            afterwards(write)
+            with sigterm_as_ctrl_c():
+                engine.run(driver, problem.trial)
+                afterwards(write)
             reason = "failing" if driver.failing else "time" if driver.out_of_time else "done"
         except KeyboardInterrupt:
             reason = "interrupted"

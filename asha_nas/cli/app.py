@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from asha_nas import logs
 from asha_nas.cli import bohb, compare, correlate, data, doctor, run, search, show, simulate, space, table, transfer
 from asha_nas.cli.output import err
 from asha_nas.errors import PackagesOverwritten, UserError
@@ -53,8 +54,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _all(
     _shown: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    log_file: Annotated[
+        Path | None, typer.Option("--log-file", envvar="ASHA_NAS_LOG", help="Log to its end, as JSON lines.")
+    ] = None,
 ) -> None:
     """Options before a command."""
+    if log_file is not None:
+        logs.write_to_file(log_file)
 
 
 def main() -> None:

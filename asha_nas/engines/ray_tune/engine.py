@@ -20,6 +20,7 @@ from asha_nas.engines.protocol import JobSource
 from asha_nas.engines.ray_tune.generator import JobGenerator
 from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
 from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from cluster.connection import connected
 from spaces.errors import InvalidValue
 from trials.contract import Report, Task, Trial, run, step
@@ -83,7 +84,8 @@ class RayTuneEngine:
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 ),
             )
-            tuner.fit()
+            with sigterm_as_ctrl_c():  # Ray put a handler of its own in place
+                tuner.fit()
             if searcher.error is not None:
                 raise searcher.error
             if not searcher.done:

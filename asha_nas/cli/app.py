@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 from asha_nas import logs
-from asha_nas.cli import bohb, compare, correlate, data, doctor, run, search, show, simulate, space, table, transfer
+from asha_nas.cli import (
+    bohb,
+    cluster_files,
+    compare,
+    correlate,
+    data,
+    doctor,
+    run,
+    search,
+    show,
+    simulate,
+    space,
+    table,
+    transfer,
+)
 from asha_nas.cli.output import err
 from asha_nas.errors import PackagesOverwritten, UserError
 
@@ -41,6 +55,9 @@ app.command("compare", rich_help_panel=_READ)(compare.compare)
 app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)
 app.add_typer(table.app, name="table", rich_help_panel=_PREPARE)
+_cluster = typer.Typer(help="Machines.", no_args_is_help=True)
+_cluster.add_typer(cluster_files.app, name="files")
+app.add_typer(_cluster, name="cluster", rich_help_panel=_PREPARE)
 app.add_typer(space.app, name="space", rich_help_panel=_PREPARE)
 app.command("doctor", rich_help_panel=_PREPARE)(doctor.doctor)
 

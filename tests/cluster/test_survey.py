@@ -102,3 +102,17 @@ def test_a_real_cluster_of_two(two_nodes, tmp_path):
 def test_a_folder_that_nobody_can_write(two_nodes):
     code, found = doctor(two_nodes, "--address", two_nodes.address, "--checkpoints", "/proc/nowhere")
     assert code == 1 and found["checkpoints"]["state"] == "bad" and found["checkpoints"]["remedy"]
+
+
+def test_gpus_are_those_that_nvidia_smi_lists(tmp_path, monkeypatch):
+    from cluster.survey import _gpus
+
+    command = tmp_path / "nvidia-smi"
+    command.write_text('#!/bin/sh\necho "NVIDIA H100 80GB HBM3, 81559, 81000"\necho "Odd, with comma, 1024, 512"\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    first, second = _gpus()
+    assert first == Gpu("NVIDIA H100 80GB HBM3", 81559 * 2.0**20, 81000 * 2.0**20)
+    assert (second.name, second.free) == ("Odd, with comma", 2.0**29)
+    command.write_text("#!/bin/sh\nexit 9\n")
+    assert _gpus() == ()

@@ -63,7 +63,12 @@ class RayTuneEngine:
         """
         # A Ray of our own offers as many processors as the workers ask for, be there fewer; GPUs only those there are.
         cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
-        with connected(self.address, cpus=cpus, dashboard=self.dashboard) as url, _scratch() as folder:
+        # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
+        with (
+            connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
+            sigterm_as_ctrl_c(),
+            _scratch() as folder,
+        ):
             self._check_room()
             if url:
                 self.announce(url)
@@ -84,8 +89,7 @@ class RayTuneEngine:
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 ),
             )
-            with sigterm_as_ctrl_c():  # Ray put a handler of its own in place
-                tuner.fit()
+            tuner.fit()
             if searcher.error is not None:
                 raise searcher.error
             if not searcher.done:

@@ -142,7 +142,7 @@ class LoggedTrial:
         """Run it."""
         if not is_on():  # a worker
             write_to(sys.stderr)
-        ids = {"study": self.study, "trial": task.trial, "job": task.job}
+        ids: dict[str, str | int | None] = {"study": self.study, "trial": task.trial, "job": task.job}
         with closed_after(self._begun(task, ids)) as reports:
             while (report := self._next(reports, ids)) is not None:
                 yield report

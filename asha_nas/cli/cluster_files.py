@@ -86,6 +86,7 @@ def cloud(
     gpus: GpusOption = 1,
     workers: Annotated[int, typer.Option("--workers", help="The fewest workers.")] = 0,
     max_workers: Annotated[int, typer.Option("--max-workers", help="The most workers.")] = 8,
+    image: Annotated[str | None, typer.Option("--image", help="What machines boot; needed for GPUs of GCP.")] = None,
     spot: Annotated[bool, typer.Option("--spot", help="Cheaper machines that may be taken away.")] = False,
     install: Annotated[
         str, typer.Option("--install", help="Shell line that installs asha-nas.")
@@ -95,7 +96,7 @@ def cloud(
     """A file for ``ray up``: a cluster of rented machines that grows and shrinks with the work."""
     options = files.Cloud(
         name=name, provider=provider, region=region, project=project, machine=machine, cpus=cpus, gpus=gpus,
-        workers=workers, max_workers=max_workers, spot=spot, install=install,
+        workers=workers, max_workers=max_workers, image=image, spot=spot, install=install,
     )  # fmt: skip
     _write(files.cloud(options), out_dir)
 

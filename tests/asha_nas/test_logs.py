@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +107,24 @@ def test_a_worker_writes_to_its_standard_error():
     found = lines(done.stderr)
     assert [line["message"] for line in found] == ["job begins: epochs 0 to 1", "here"]
     assert {(line["study"], line["trial"], line["job"]) for line in found} == {("first", 2, 5)}
+
+
+@pytest.mark.ray
+def test_ray_keeps_what_workers_write(local_ray, written, tmp_path):
+    import ray
+
+    def fails(task):
+        raise RuntimeError("on a worker")
+        yield
+
+    study_of(tmp_path, fails, kind="ray", workers=1).run()
+    told = [line["message"] for line in written() if line.get("job") == 1]
+    assert told == ["job for rung 0: epochs 0 to 1", "ended without a result: crashed: RuntimeError: on a worker"]
+    folder = Path(ray._private.worker._global_node.get_logs_dir_path())
+    kept = [line for file in folder.glob("worker-*.err") for line in file.read_text().splitlines() if "first" in line]
+    crashes = [line for line in map(json.loads, kept) if "traceback" in line]
+    assert {(line["study"], line["trial"], line["job"]) for line in crashes} == {("first", 0, 0), ("first", 1, 1)}
+    assert all("in fails" in line["traceback"] for line in crashes)
 
 
 @pytest.fixture

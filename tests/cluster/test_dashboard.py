@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -106,3 +107,15 @@ def test_expressions_are_balanced_and_group_by_tags_that_exist(made):
         for target in panel["targets"]:
             [name] = re.findall(r"ray_\w+", target["expr"])
             assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= tags[name]
+
+
+def test_the_documents_list_every_metric():
+    document = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+    rows = [line for line in document.splitlines() if line.startswith("| `ray_")]
+    expected = [
+        (metric.exported[0].removesuffix("_bucket"), metric.kind, set(metric.tags), metric.description)
+        for metric in METRICS
+    ]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    found = [(name.strip("`"), kind, set(re.findall(r"`(\w+)`", tags)), said) for name, kind, tags, said in cells]
+    assert found == expected

@@ -221,7 +221,7 @@ def test_kubernetes_files_are_not_made_of_anything(change, complaint):
 # --- Ray's cluster launcher ------------------------------------------------------------------------
 
 AWS = {"name": "first", "provider": "aws", "region": "us-east-1"}
-GCP = {"name": "first", "provider": "gcp", "region": "us-central1-a", "project": "mine"}
+GCP = {"name": "first", "provider": "gcp", "region": "us-central1-a", "project": "mine", "image": "projects/p/i"}
 
 
 @pytest.mark.parametrize("options", [AWS, GCP, {**AWS, "spot": True, "gpus": 0}, {**GCP, "spot": True, "workers": 2}])
@@ -246,7 +246,8 @@ def test_the_launcher_takes_the_file(options):
     ("options", "error"),
     [
         ({**AWS, "provider": "azur"}, UnknownName), ({**GCP, "region": "us-central1"}, InvalidValue),
-        ({**GCP, "project": None}, InvalidValue), ({**AWS, "machine": "a b"}, InvalidValue),
+        ({**GCP, "project": None}, InvalidValue), ({**GCP, "image": None}, InvalidValue),
+        ({**GCP, "image": "a b"}, InvalidValue), ({**AWS, "machine": "a b"}, InvalidValue),
         ({**AWS, "workers": 9}, InvalidValue),
     ],
 )  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ import pandas as pd
 import platformdirs
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas import problems, runner, scheduling, simulation
+from asha_nas import logs, problems, runner, scheduling, simulation
 from asha_nas.analysis import History, JobRecord, frames, search
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.engines import Engine, InlineEngine
@@ -20,6 +22,7 @@ from asha_nas.provenance import provenance
 from asha_nas.store import Listener, Store, StudyRecord
 from asha_nas.store.events import to_json
 from asha_nas.study import AnyScheduler, Retries, Simulation, StudySpec, Workers, make_spec
+from asha_nas.telemetry import Telemetry
 from spaces import hyperparameters
 from trials.contract import Task
 
@@ -90,12 +93,17 @@ class Study:
                 f"Go on with it from Python: asha_nas.load({self.name!r}, objective=function).run()"
             )
         problem = problems.build(self.spec, self._function)
+        listening = [*listeners]
+        if logs.is_on():
+            problem = dataclasses.replace(problem, trial=logs.LoggedTrial(problem.trial, self.name))
+            listening.append(logs.listener(self.name))
         run = functools.partial(
             runner.run, self._record, self.spec, problem, self.store,
-            folder=self.folder, listeners=listeners, max_hours=max_hours, quota=quota,
+            folder=self.folder, listeners=listening, max_hours=max_hours, quota=quota,
         )  # fmt: skip
         if engine is not None or not isinstance(self.spec.engine, Simulation):
-            return run(engine or make_engine(self.spec.engine, announce))
+            with self._watched(engine is None and self.spec.engine.kind == "ray") as watchers:
+                return run(engine or make_engine(self.spec.engine, announce), listeners=[*listening, *watchers])
         if max_hours is not None and self.spec.engine.repeats > 1:
             rule = "cannot be changed: its repeats were played with another limit, or without one"
             raise InvalidValue("max_hours", max_hours, rule, "Simulate the study anew, with max_hours in its file.")
@@ -105,6 +113,19 @@ class Study:
         processes = 1 if self._function is not None else processes
         repeater = simulation.repeater(self.spec, problem, history.repeats, processes)
         return run(cluster, clock=cluster.now, afterwards=repeater)
+
+    @contextmanager
+    def _watched(self, on_ray: bool) -> Iterator[list[Listener]]:
+        """What feeds Prometheus, through Ray."""
+        if not on_ray:
+            yield []
+            return
+        from cluster.meter import RayMeter  # noqa: PLC0415 - importing Ray takes seconds
+
+        with RayMeter(self.name) as meter:
+            telemetry = Telemetry(self.spec, meter)
+            telemetry.replay(self.store.rows(self._record))
+            yield [telemetry.take]
 
     def history(self) -> History:
         """Its log, folded."""

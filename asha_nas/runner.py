@@ -21,6 +21,7 @@ from typing import Any
 
 from asha_nas.checkpoints import FILES_PER_JOB, Cleaner, Removal, Room, Shelf, Shortage, policy
 from asha_nas.engines import Assignment, Engine
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.errors import ReplayMismatch
 from asha_nas.problems import Problem, identity
 from asha_nas.provenance import provenance
@@ -239,6 +240,7 @@ class Driver:
         task = Task(
             trial=job.trial, config=job.config, start=job.start, stop=job.stop,
             seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=folder, checkpoints=checkpoints,
+            job=job.number,
         )  # fmt: skip
         return Assignment(job, running.attempt, task)
 
@@ -313,7 +315,7 @@ def run(
     clock: Callable[[], float] | None = None,
     afterwards: Callable[[Callable[[Event], None]], None] = lambda _write: None,
 ) -> str:
-    """Run a study, new or begun, until it is over, its time is up or a person interrupts it.
+    """Run a study, new or begun, until it is over, its time is up or it is interrupted: by Ctrl-C or by SIGTERM.
 
     Args:
         record: the study in its store.
@@ -358,10 +360,11 @@ def run(
         cleaner.sweep(folder, driver.replay(store.rows(record)))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
-            engine.run(driver, problem.trial)
-            if played is not None:
-                played.release()
-            afterwards(write)
+            with sigterm_as_ctrl_c():
+                engine.run(driver, problem.trial)
+                if played is not None:
+                    played.release()
+                afterwards(write)
             reason = _reason(driver)
         except KeyboardInterrupt:
             reason = "interrupted"

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from asha_nas import logs
 from asha_nas.cli import (
     bohb,
     cluster,
+    cluster_files,
     compare,
     correlate,
     data,
@@ -31,6 +29,7 @@ from asha_nas.cli import (
     transfer,
 )
 from asha_nas.cli.output import err
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.errors import PackagesOverwritten, UserError
 
 app = typer.Typer(
@@ -63,6 +62,7 @@ app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)
 app.add_typer(table.app, name="table", rich_help_panel=_PREPARE)
 app.add_typer(space.app, name="space", rich_help_panel=_PREPARE)
+cluster.app.add_typer(cluster_files.app, name="files")
 app.add_typer(cluster.app, name="cluster", rich_help_panel=_PREPARE)
 app.command("doctor", rich_help_panel=_PREPARE)(doctor.doctor)
 
@@ -76,14 +76,19 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _all(
     _shown: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    log_file: Annotated[
+        Path | None, typer.Option("--log-file", envvar="ASHA_NAS_LOG", help="Log to its end, as JSON lines.")
+    ] = None,
 ) -> None:
     """Options before a command."""
+    if log_file is not None:
+        logs.write_to_file(log_file)
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C or SIGTERM."""
     try:
-        with terminated_like_interrupted():
+        with sigterm_as_ctrl_c():
             check_packages()
             app(prog_name="asha-nas")
     except UserError as error:
@@ -92,22 +97,6 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("asha-nas: interrupted")
         sys.exit(130)
-
-
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """Have SIGTERM (a cancelled job, a batch system's time limit, a machine that goes down) do what Ctrl-C does."""
-
-    def interrupt(_number: int, frame: FrameType | None) -> None:
-        handler = signal.getsignal(signal.SIGINT)  # Ray Tune has its own while it runs
-        # Ctrl-C is ignored in the background of a script; SIGTERM must not be.
-        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def check_packages() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import platformdirs
 import typer
 
-from asha_nas.cli.options import JsonOption, StoreOption
+from asha_nas.cli.options import AddressOption, CheckpointsOption, JsonOption, StoreOption
 from asha_nas.cli.output import out, print_json
 from asha_nas.cli.show import open_study
 from asha_nas.errors import UserError
+from asha_nas.provenance import provenance
 from asha_nas.store import Store
 from asha_nas.study import read_spec
 
@@ -26,6 +28,9 @@ def doctor(
         str | None,
         typer.Argument(metavar="[STUDY|STUDY.toml]", help="Check also what this study needs, begun or not."),
     ] = None,
+    cluster: Annotated[bool, typer.Option("--cluster", help="Check all nodes of a Ray cluster too.")] = False,
+    address: AddressOption = None,
+    checkpoints: CheckpointsOption = None,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,6 +61,8 @@ def doctor(
         remedy = f"asha-nas data get {entry.name}, or asha-nas data add {entry.name} ARCHIVE" if missing else ""
         where = f" in {entry.path}" if entry.path else ""
         checks.append(Check(f"data {entry.name}", "note" if missing else "ok", entry.state + where, remedy))
+    if cluster:
+        checks += _cluster(address, checkpoints)
     bad = any(check.state == "bad" for check in checks)
     if as_json:
         print_json(checks)
@@ -76,3 +83,17 @@ def _of_study(study: str, store: Store) -> list[Check]:
         return check_study(read_spec(Path(study)), store)
     _, spec, history = open_study(study, store)
     return check_study(spec, store, history.last_time)
+
+
+def _cluster(address: str | None, checkpoints: str | None) -> list[Check]:
+    """Ask every node of the cluster."""
+    from asha_nas.api import default_checkpoints  # noqa: PLC0415 - imports pandas
+    from cluster import survey  # noqa: PLC0415 - imports Ray
+    from cluster.connection import connected  # noqa: PLC0415
+
+    shared = checkpoints or default_checkpoints()
+    if "://" not in shared:
+        shared = str(Path(shared).expanduser().absolute())
+    with connected(address or os.environ.get("RAY_ADDRESS") or "auto"):
+        found = survey.survey(provenance, shared)
+    return survey.checks(found, provenance(), shared)

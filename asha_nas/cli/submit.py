@@ -16,7 +16,7 @@ from asha_nas.cli.running import check_data
 from asha_nas.cli.show import open_study
 from asha_nas.errors import StudyLocked, UserError
 from asha_nas.store import Store
-from asha_nas.store.database import ENVIRONMENT
+from asha_nas.store.place import ENVIRONMENT
 from asha_nas.study import read_spec
 from cluster import nodes
 

@@ -20,6 +20,7 @@ from asha_nas.engines.protocol import JobSource
 from asha_nas.engines.ray_tune.generator import JobGenerator
 from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
 from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from cluster.connection import connected
 from cluster.watch import watched
 from spaces.errors import InvalidValue
@@ -64,7 +65,12 @@ class RayTuneEngine:
         """
         # A Ray of our own offers as many processors as the workers ask for, be there fewer; GPUs only those there are.
         cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
-        with connected(self.address, cpus=cpus, dashboard=self.dashboard) as url, _scratch() as folder:
+        # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
+        with (
+            connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
+            sigterm_as_ctrl_c(),
+            _scratch() as folder,
+        ):
             self._check_room()
             if url:
                 self.announce(url)

@@ -9,7 +9,7 @@ RESERVE_BYTES = 64_000_000
 """Of the disk that is left alone: for the log, which lies on the same one as a rule, and for what others write."""
 
 FILES_PER_JOB = 2
-"""Checkpoints that a job adds at most before it is over: its newest, and the one before until that is deleted."""
+"""Checkpoints that a job is reckoned to add: its newest, and the one before, or one that is being written."""
 
 
 @dataclass(frozen=True, slots=True)

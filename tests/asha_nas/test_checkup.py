@@ -7,7 +7,9 @@ import os
 import pytest
 
 from asha_nas import checkup
+from asha_nas.analysis import JobRecord
 from asha_nas.checkup import check_study, clock_check, room_check
+from asha_nas.cli.show import _lost
 from asha_nas.store import Store
 from asha_nas.study import make_spec
 from trials import storage
@@ -93,3 +95,17 @@ def test_doctor_of_a_file_and_of_a_study(cli, tmp_path):
     assert code == 0, out + err
     assert len(list((tmp_path / "data").rglob("*.ckpt"))) == 1, "that of the best"
     assert cli("doctor", "nowhere")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("notes", "words"),
+    [
+        ({}, ""),
+        ({"checkpoint_not_written": "checkpoint a: could not be written (full)"},
+         "checkpoint a: could not be written (full)"),
+        ({"checkpoint_not_written": "not written", "retrained_from_epoch": 2},
+         "not written; its last checkpoint was lost; trained again from epoch 2"),
+    ],
+)  # fmt: skip
+def test_show_says_what_became_of_checkpoints(notes, words):
+    assert _lost(JobRecord(0, 0, 0, 0, 1, 0, 0.0, notes=notes)) == words

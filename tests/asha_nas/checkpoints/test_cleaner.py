@@ -1,5 +1,7 @@
 """Deleting: off the path of decisions, again after a crash, and no matter to anyone when it fails."""
 
+import errno
+import os
 import threading
 
 import pytest
@@ -8,7 +10,7 @@ from asha_nas.checkpoints import Cleaner, Removal
 from asha_nas.checkpoints import cleaner as module
 from asha_nas.store import Asked, Reported, Store, Told
 from tests.asha_nas import test_runner as runs
-from trials import checkpoint, storage
+from trials import checkpoint, course, storage
 from trials.contract import Report
 
 
@@ -180,3 +182,52 @@ def test_a_study_killed_anywhere_with_nothing_deleted_yet_comes_out_clean(store,
     record = runs.begin(store, other)
     go_on(store, record, other, tmp_path / "y")
     assert runs.decided(log) == runs.decided(runs.events(store, record))
+
+
+def test_a_study_whose_folder_takes_nothing_ends_with_all_its_results(store, tmp_path, monkeypatch):
+    """Every result counts, higher rungs are trained again from the start, and the figures are the same."""
+
+    def unwritten(task):
+        saver, learner = course.Saver(task, None), Learner()
+        course.resume(learner, task)
+        while learner.epoch < task.stop:
+            learner.train(task.config["lr"])
+            saved, notes = saver.save(learner)
+            yield Report(learner.epoch, {"loss": learner.total}, checkpoint=saved, notes=notes)
+
+    logs = []
+    for name in ("whole", "full"):
+        if name == "full":
+            monkeypatch.setattr(storage, "write", _full)
+        spec = runs.spec_of(name)
+        record = runs.begin(store, spec)
+        problem = runs.build(spec, unwritten)
+        folder = str(tmp_path / name)
+        assert runs.run(record, spec, problem, store, runs.InlineEngine(), folder=folder) == "done"
+        logs.append(runs.events(store, record))
+    told = [[(e.job, e.loss, e.failure) for e in log if isinstance(e, Told)] for log in logs]
+    assert told[0] == told[1]
+    assert not (tmp_path / "full").exists()
+    notes = [e.notes for e in logs[1] if isinstance(e, Reported)]
+    assert all("No space left" in note["checkpoint_not_written"] for note in notes)
+
+
+def _full(folder, name, content):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class Learner:
+    """A training in miniature."""
+
+    def __init__(self):
+        self.epoch, self.total = 0, 0.0
+
+    def train(self, rate):
+        self.epoch += 1
+        self.total += rate / self.epoch
+
+    def state(self):
+        return {"epoch": self.epoch, "total": self.total}
+
+    def restore(self, state):
+        self.epoch, self.total = state["epoch"], state["total"]

@@ -13,10 +13,10 @@ from functools import cache
 
 from asha_nas import problems
 from asha_nas.analysis.trajectory import TrajectoryFold
+from asha_nas.driver import Driver
 from asha_nas.engines import SimulatorEngine
 from asha_nas.errors import UserError
 from asha_nas.problems import Problem
-from asha_nas.runner import Driver
 from asha_nas.store import Repeated
 from asha_nas.study import Simulation, StudySpec
 

@@ -29,7 +29,7 @@ from _look_ups import NASBENCH101, Array, Interval, between, mean_text, spec_of
 from _stopping import PEERS, Best, play_stopping
 
 from asha_nas import problems, simulation
-from asha_nas.runner import Driver
+from asha_nas.driver import Driver
 from asha_nas.store import Event, Reported
 from asha_nas.study import StudySpec
 from spaces.errors import UserError

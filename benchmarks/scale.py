@@ -70,9 +70,10 @@ def _goals(runs: dict[tuple[str, int], list[dict[str, float]]], jobs: list[int])
 
 def one(who: str, jobs: int) -> dict[str, float]:
     """Play a study of about so many jobs."""
+    from asha_nas.driver import Driver
     from asha_nas.engines import SimulatorEngine
     from asha_nas.problems import build
-    from asha_nas.runner import Driver, run
+    from asha_nas.runner import run
     from asha_nas.store import Asked, Store
     from asha_nas.study import make_spec
 

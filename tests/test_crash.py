@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from asha_nas.runner import trial_seed
+from asha_nas.driver import trial_seed
 from tests.crash import driver, stored, wobbly
 from tests.crash.processes import MARK, alive, descendants, kill_all, marked, name_of, wait_until
 

@@ -26,7 +26,7 @@ class Sweep:
 
     A piece whose job gave no result is handed out again, as a new trial, when all others have been: what took its
     worker away may be over by then. One that diverged is not, as it would again. The sweep itself never gives up; a
-    driver does for the time being, when job after job is lost (:data:`asha_nas.runner.LOST_IN_A_ROW`).
+    driver does for the time being, when job after job is lost (:data:`asha_nas.driver.LOST_IN_A_ROW`).
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:

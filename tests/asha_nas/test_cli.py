@@ -6,7 +6,7 @@ import pytest
 
 from asha_nas import problems
 from asha_nas.cli import app
-from asha_nas.runner import trial_seed
+from asha_nas.driver import trial_seed
 from asha_nas.study import make_spec
 
 TINY = ("--recipe", "cells=1", "--recipe", "channels=2", "--recipe", "train_limit=64")

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from asha_nas import runner
+from asha_nas.driver import Driver, trial_seed
 from asha_nas.engines import Assignment, InlineEngine
 from asha_nas.errors import LeaseLost, ReplayMismatch, StudyLocked
 from asha_nas.problems import build
-from asha_nas.runner import Driver, run, trial_seed
+from asha_nas.runner import run
 from asha_nas.schedulers import DONE, WAIT, survivors
 from asha_nas.store import Asked, Closed, Failed, Opened, Reported, Row, Store, Told
 from asha_nas.store import lease as lease_module

@@ -169,7 +169,7 @@ def test_a_job_that_is_lost_is_done_again_by_a_new_trial(store, tmp_path, monkey
 
 
 def test_a_build_in_which_everything_fails_stops_and_goes_on_later(store, tmp_path, monkeypatch):
-    from asha_nas import runner
+    from asha_nas import driver
 
     real = cell_training.CellTraining
 
@@ -184,7 +184,7 @@ def test_a_build_in_which_everything_fails_stops_and_goes_on_later(store, tmp_pa
     study = api.create(make_spec({**values, "retries": {"crashed": 0}}), store=store)
     monkeypatch.setattr(cell_training, "CellTraining", full_disk)
     assert study.run() == "failing"
-    assert sum(isinstance(row.event, Told) for row in rows(study)) == runner.LOST_IN_A_ROW
+    assert sum(isinstance(row.event, Told) for row in rows(study)) == driver.LOST_IN_A_ROW
     with pytest.raises(TableIncomplete):
         tabulation.write(study.spec, rows(study))
     monkeypatch.setattr(cell_training, "CellTraining", real)

@@ -3,9 +3,9 @@
 import pytest
 
 from asha_nas.checkpoints import RESERVE_BYTES, Room
+from asha_nas.driver import Driver
 from asha_nas.errors import SpecError
 from asha_nas.problems import build
-from asha_nas.runner import Driver
 from asha_nas.schedulers import DONE, WAIT
 from asha_nas.store import Reported, Store
 from asha_nas.study import make_spec

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from asha_nas.checkpoints import Policy, Removal, Shelf, policy
+from asha_nas.driver import Driver
 from asha_nas.problems import build
-from asha_nas.runner import Driver
 from asha_nas.schedulers import DONE, Job
 from asha_nas.study import make_spec
 from trials.contract import Checkpoint, Failure, Report

@@ -106,14 +106,20 @@ def asha(
 def run(
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
     name: NameOption = None,
+    go_on_if_begun: Annotated[
+        bool, typer.Option("--resume", help="If the study is in the store, go on with it as it is there.")
+    ] = False,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the study that a file describes."""
-    spec = read_spec(file, name=name)
-    start(spec, Store(store_url), plan=plan, draw=draw, as_json=as_json)
+    spec, store = read_spec(file, name=name), Store(store_url)
+    if go_on_if_begun and not plan and spec.name in {study.name for study in store.studies()}:
+        resume(spec.name, draw=draw, store_url=store_url, as_json=as_json)
+        return
+    start(spec, store, plan=plan, draw=draw, as_json=as_json)
 
 
 def resume(

@@ -22,6 +22,7 @@ HOMES = {  # library: places (module prefixes) that may import it
     "ray": ("asha_nas.engines.ray_tune", "cluster"),
     "sqlalchemy": ("asha_nas.store",),
     "alembic": ("asha_nas.store",),
+    "psycopg": ("asha_nas.store",),
     "matplotlib": (
         "spaces.drawing",
         "spaces.picture",

@@ -13,6 +13,7 @@ import typer
 from asha_nas import logs
 from asha_nas.cli import (
     bohb,
+    cluster,
     cluster_files,
     compare,
     correlate,
@@ -23,10 +24,12 @@ from asha_nas.cli import (
     show,
     simulate,
     space,
+    submit,
     table,
     transfer,
 )
 from asha_nas.cli.output import err
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.errors import PackagesOverwritten, UserError
 
 app = typer.Typer(
@@ -47,18 +50,20 @@ app.command("simulate", rich_help_panel=_START)(simulate.simulate)
 app.command("resume", rich_help_panel=_START)(run.resume)
 app.command("evaluate", rich_help_panel=_START)(run.evaluate)
 app.command("transfer", rich_help_panel=_START)(transfer.transfer)
+app.command("submit", rich_help_panel=_START)(submit.submit)
+app.command("cancel", rich_help_panel=_START)(submit.cancel)
 app.command("ls", rich_help_panel=_READ)(show.ls)
 app.command("show", rich_help_panel=_READ)(show.show)
 app.command("best", rich_help_panel=_READ)(show.best)
 app.command("explain", rich_help_panel=_READ)(show.explain)
+app.command("logs", rich_help_panel=_READ)(submit.logs)
 app.command("compare", rich_help_panel=_READ)(compare.compare)
 app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)
 app.add_typer(table.app, name="table", rich_help_panel=_PREPARE)
-_cluster = typer.Typer(help="Machines.", no_args_is_help=True)
-_cluster.add_typer(cluster_files.app, name="files")
-app.add_typer(_cluster, name="cluster", rich_help_panel=_PREPARE)
 app.add_typer(space.app, name="space", rich_help_panel=_PREPARE)
+cluster.app.add_typer(cluster_files.app, name="files")
+app.add_typer(cluster.app, name="cluster", rich_help_panel=_PREPARE)
 app.command("doctor", rich_help_panel=_PREPARE)(doctor.doctor)
 
 
@@ -81,10 +86,11 @@ def _all(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C."""
+    """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C or SIGTERM."""
     try:
-        check_packages()
-        app(prog_name="asha-nas")
+        with sigterm_as_ctrl_c():
+            check_packages()
+            app(prog_name="asha-nas")
     except UserError as error:
         err.print(f"[bold red]asha-nas:[/] {_escaped(str(error))}", soft_wrap=True)
         sys.exit(2)

@@ -22,6 +22,7 @@ from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearche
 from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
 from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from cluster.connection import connected
+from cluster.watch import watched
 from spaces.errors import InvalidValue
 from trials.contract import Report, Task, Trial, run, step
 
@@ -58,6 +59,7 @@ class RayTuneEngine:
 
         Raises:
             ClusterUnreachable: there is no Ray at ``address``.
+            ClusterLost: its head is gone.
             InvalidValue: Ray has no room for even one job.
             KeyboardInterrupt: a person pressed Ctrl-C; running jobs were told to stop.
         """
@@ -89,7 +91,8 @@ class RayTuneEngine:
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 ),
             )
-            tuner.fit()
+            with watched(searcher.fail):
+                tuner.fit()
             if searcher.error is not None:
                 raise searcher.error
             if not searcher.done:

@@ -58,6 +58,8 @@ CORES = {
     "halving": lambda: halved([halving(9, 3, 3)], 2),
     "hyperband": lambda: halved(hyperband(3, 3), 4),
     "hyperband-scratch": lambda: halved(hyperband(3, 3), 3, from_scratch=True),
+    "hyperband-epochs-scratch": lambda: halved(hyperband(3, 3), None, max_epochs=65, from_scratch=True),
+    "asha-brackets-epochs": asha("released", "eager", configs=12, max_epochs=70, brackets=3),
     "hyperband-epochs": lambda: halved(hyperband(3, 3), None, max_epochs=70),
     "hyperband-unbounded": lambda: halved(hyperband(3, 3), None),
     "bohb": lambda: SynchronousHalving(
@@ -119,6 +121,7 @@ class _Leaky:
         self.defect = defect
         self.core = ASHA(Independent(sampler, 7), rungs=(1, 3, 9), eta=3, configs=9)
         self.waits = 0
+        self.told = []
 
     def ask(self):
         answer = self.core.ask()
@@ -133,6 +136,7 @@ class _Leaky:
         return answer
 
     def tell(self, job, outcome):
+        self.told.append(job.trial)
         if self.defect == "failures promoted" and outcome.loss is None:
             outcome = Outcome(-1e9)
         try:
@@ -140,6 +144,11 @@ class _Leaky:
         except ProtocolError:
             if self.defect != "told twice":
                 raise
+
+    def finished(self):
+        if self.defect == "finished too early":
+            return self.told
+        return self.core.finished() if self.defect != "never finished" else []
 
 
 @pytest.mark.parametrize(
@@ -150,6 +159,9 @@ class _Leaky:
         ("never done", contract.wait_ends),
         ("failures promoted", contract.a_trial_is_one_thread),
         ("told twice", contract.told_once),
+        ("finished too early", contract.finished_is_final),
+        ("never finished", contract.who_failed_is_finished),
+        ("never finished", contract.in_the_end_all_are_finished),
     ],
 )
 def test_the_suite_finds_defects(defect, law):

@@ -113,6 +113,9 @@ def asha(
 def run(
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
     name: NameOption = None,
+    go_on_if_begun: Annotated[
+        bool, typer.Option("--resume", help="If the study is in the store, go on with it as it is there.")
+    ] = False,
     keep_checkpoints: KeepOption = False,
     quota: QuotaOption = None,
     draw: DrawOption = None,
@@ -122,7 +125,11 @@ def run(
 ) -> None:
     """Run the study that a file describes."""
     spec = read_spec(file, name=name, **checkpoint_options(keep_checkpoints, quota))
-    start(spec, Store(store_url), plan=plan, draw=draw, as_json=as_json)
+    store = Store(store_url)
+    if go_on_if_begun and not plan and spec.name in {study.name for study in store.studies()}:
+        resume(spec.name, draw=draw, store_url=store_url, as_json=as_json)
+        return
+    start(spec, store, plan=plan, draw=draw, as_json=as_json)
 
 
 def resume(

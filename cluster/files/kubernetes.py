@@ -65,12 +65,11 @@ def kuberay(options: KubeRay) -> Files:
         "apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": name},
         "spec": _cluster_spec(options, most, study=False),
     }  # fmt: skip
-    begin = f"asha-nas run /study/study.toml --name {name}"
     job = {
         "apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": {"name": name},
         "spec": {
-            "entrypoint": f"if asha-nas show {name} --json > /dev/null 2>&1;"
-            f" then exec asha-nas resume {name}; else exec {begin}; fi",
+            # A plain command: KubeRay pastes it into a shell script of its own, on another pod.
+            "entrypoint": f"asha-nas run /study/study.toml --name {name} --resume",
             # Should the cluster be lost, another is started and the study resumed.
             "backoffLimit": 5, "shutdownAfterJobFinishes": True, "ttlSecondsAfterFinished": 600,
             "rayClusterSpec": _cluster_spec(options, most, study=True),

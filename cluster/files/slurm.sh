@@ -61,11 +61,7 @@ stop() {
 }
 trap stop TERM
 
-if asha-nas show "$name" --json > /dev/null 2>&1; then
-    asha-nas resume "$name" &
-else
-    asha-nas run "$study" --name "$name" &
-fi
+asha-nas run "$study" --name "$name" --resume &
 driver=$!
 while true; do # a signal ends the wait, not the driver
     status=0

@@ -31,3 +31,17 @@ def test_each_command_writes_its_files(cli, tmp_path):
 def test_mistakes_are_told_plainly(cli, arguments, said):
     code, _, err = cli("cluster", "files", *arguments)
     assert code == 2 and said in err and "Traceback" not in err
+
+
+def test_run_resume_begins_a_study_or_goes_on_with_it(cli, tmp_path):
+    file = tmp_path / "first.toml"
+    file.write_text(
+        '[problem]\nkind = "table"\ntable = "s1-digits"\n'
+        '[scheduler]\nkind = "random"\nR = 4\nconfigs = 2\n[engine]\nkind = "inline"\n'
+    )
+    command = ("run", str(file), "--resume", "--store", str(tmp_path / "studies.db"))
+    code, said, err = cli(*command)
+    assert code == 0 and "first is done" not in said, err
+    code, said, _ = cli(*command)
+    assert code == 0 and "first is done; nothing is left to do" in said
+    assert cli("run", str(file), "--store", str(tmp_path / "studies.db"))[0] == 2  # it exists

@@ -30,7 +30,7 @@ HOMES = {  # library: places (module prefixes) that may import it
         "asha_nas.analysis.correlation_plot",
         "asha_nas.analysis.comparison_plot",
     ),
-    "fsspec": ("trials.storage",),
+    "fsspec": ("trials.storage", "cluster.survey"),  # the latter runs on every node, and may not import trials
     "hpbandster": ("asha_nas.samplers.hpbandster",),
     "optuna": ("asha_nas.samplers.tpe",),
     "smac": ("asha_nas.samplers.smac",),

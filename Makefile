@@ -35,6 +35,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/decisions.py
 	$(BIN)/python benchmarks/job_overhead.py
 	$(BIN)/python benchmarks/driver_memory.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/hashing.py
 	$(BIN)/python benchmarks/table.py
 	$(BIN)/python benchmarks/side_by_side.py
@@ -44,6 +45,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/quality.py --repeats 8 --lines random evolution reinforce hyperband bohb
 	$(BIN)/python benchmarks/promotion.py
 	$(BIN)/python benchmarks/suggestions.py
+	$(BIN)/python benchmarks/store_writers.py
 
 # make clean  remove the environment and what tools left
 clean:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import platformdirs
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas import problems, runner, simulation
+from asha_nas import logs, problems, runner, scheduling, simulation
 from asha_nas.analysis import History, JobRecord, frames, search
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.engines import Engine, InlineEngine
-from asha_nas.errors import SpecError, StudyExists
+from asha_nas.errors import InvalidValue, SpecError, StudyExists
 from asha_nas.provenance import provenance
 from asha_nas.store import Listener, Store, StudyRecord
 from asha_nas.store.events import to_json
 from asha_nas.study import AnyScheduler, Retries, Simulation, StudySpec, Workers, make_spec
+from asha_nas.telemetry import Telemetry
 from spaces import hyperparameters
 from trials.contract import Task
 
@@ -62,6 +65,7 @@ class Study:
         engine: Engine | None = None,
         announce: Callable[[str], None] = lambda _url: None,
         max_hours: float | None = None,
+        quota: int | None = None,
         processes: int | None = None,
     ) -> str:
         """Run it to its end; a study begun before goes on where it was.
@@ -71,11 +75,12 @@ class Study:
             engine: instead of the one its spec describes.
             announce: called with the URL of Ray's dashboard, if there is one.
             max_hours: time limit over all sessions, instead of the spec's; of a simulated study in virtual hours.
+            quota: bytes that checkpoints may take together, instead of the spec's.
             processes: that repeats of a simulated study are played in; by default one for each processor.
 
         Returns:
-            ``done``, ``time`` (its time limit is reached), ``interrupted`` (Ctrl-C) or ``failing`` (a sweep lost job
-            after job).
+            ``done``, ``time`` (its time limit is reached), ``interrupted`` (Ctrl-C), ``full`` (no room for the
+            checkpoints of another job) or ``failing`` (a sweep lost job after job).
 
         Raises:
             StudyLocked: another driver is running it.
@@ -88,18 +93,39 @@ class Study:
                 f"Go on with it from Python: asha_nas.load({self.name!r}, objective=function).run()"
             )
         problem = problems.build(self.spec, self._function)
+        listening = [*listeners]
+        if logs.is_on():
+            problem = dataclasses.replace(problem, trial=logs.LoggedTrial(problem.trial, self.name))
+            listening.append(logs.listener(self.name))
         run = functools.partial(
             runner.run, self._record, self.spec, problem, self.store,
-            folder=self.folder, listeners=listeners, max_hours=max_hours,
+            folder=self.folder, listeners=listening, max_hours=max_hours, quota=quota,
         )  # fmt: skip
         if engine is not None or not isinstance(self.spec.engine, Simulation):
-            return run(engine or make_engine(self.spec.engine, announce))
+            with self._watched(engine is None and self.spec.engine.kind == "ray") as watchers:
+                return run(engine or make_engine(self.spec.engine, announce), listeners=[*listening, *watchers])
+        if max_hours is not None and self.spec.engine.repeats > 1:
+            rule = "cannot be changed: its repeats were played with another limit, or without one"
+            raise InvalidValue("max_hours", max_hours, rule, "Simulate the study anew, with max_hours in its file.")
         history = self.history()
         cluster = simulation.engine(self.spec, began=history.last_time)
         # A function from Python cannot be sent to other processes by its name.
         processes = 1 if self._function is not None else processes
         repeater = simulation.repeater(self.spec, problem, history.repeats, processes)
         return run(cluster, clock=cluster.now, afterwards=repeater)
+
+    @contextmanager
+    def _watched(self, on_ray: bool) -> Iterator[list[Listener]]:
+        """What feeds Prometheus, through Ray."""
+        if not on_ray:
+            yield []
+            return
+        from cluster.meter import RayMeter  # noqa: PLC0415 - importing Ray takes seconds
+
+        with RayMeter(self.name) as meter:
+            telemetry = Telemetry(self.spec, meter)
+            telemetry.replay(self.store.rows(self._record))
+            yield [telemetry.take]
 
     def history(self) -> History:
         """Its log, folded."""
@@ -151,10 +177,11 @@ def create(spec: StudySpec, *, store: Store | None = None, objective: Callable[[
 
     Raises:
         StudyExists: the name is taken.
-        InvalidValue: its function or space is not installed; nothing is stored then.
+        InvalidValue: its function or space is not installed, or its sampler cannot work in the space; nothing is
+            stored then.
         UserError: the table of a search cannot score every cell of its space; nothing is stored then.
     """
-    problems.build(spec, objective)
+    scheduling.sampler(spec, problems.build(spec, objective))
     store = store or Store()
     return Study(store, store.create(spec.name, spec.model_dump_json(), to_json(provenance())), objective)
 
@@ -167,10 +194,13 @@ def objective_study(
     *,
     metric: str = "loss",
     mode: str = "min",
+    from_scratch: bool = False,
     seed: int = 0,
     engine: Workers | Simulation | None = None,
     retries: Retries | None = None,
     checkpoints: str | None = None,
+    keep: Literal["needed", "all"] = "needed",
+    quota: int | str | None = None,
     store: Store | None = None,
 ) -> Study:
     """A study that optimises a function of your own.
@@ -183,11 +213,14 @@ def objective_study(
         scheduler: such as :class:`Asha`, :class:`Bohb` or :class:`Random`; all but :class:`Sweep`.
         metric: name of the value that is compared.
         mode: ``min`` or ``max``.
+        from_scratch: whether a job of a higher rung begins at epoch 0 again, as where a schedule spans the budget.
         seed: of the study.
         engine: where it runs; a local Ray by default. With a :class:`Simulation` the seconds of the function's reports
             are what the clock goes by.
         retries: how often failed attempts are repeated.
         checkpoints: folder or URL below which trials keep their state.
+        keep: whether checkpoints that reports named are deleted when their trial cannot go on any more.
+        quota: bytes that these may take together, or text such as ``20GB``.
         store: where it is kept; the default store if not given.
 
     Raises:
@@ -198,8 +231,10 @@ def objective_study(
     spec = make_spec(
         {
             "name": name, "seed": seed, "scheduler": scheduler.model_dump(), "checkpoints": checkpoints,
+            "keep": keep, "quota": quota,
             "problem": {
                 "kind": "objective", "objective": CALLABLE, "space": plain, "metric": metric, "mode": mode,
+                "from_scratch": from_scratch,
             },
             "engine": (engine or Workers()).model_dump(), "retries": (retries or Retries()).model_dump(),
         }

@@ -17,8 +17,8 @@ from asha_nas import problems, searching
 from asha_nas.analysis import History, TrialRecord
 from asha_nas.analysis.correlation import Measured, Truth
 from asha_nas.api import Study
+from asha_nas.checkpoints import trial_folder
 from asha_nas.errors import InvalidValue, NoResult, OutOfMemory, UserError
-from asha_nas.runner import trial_folder
 from asha_nas.store import Reported
 from asha_nas.study import Search
 from spaces.nasbench1shot1 import Choice, Space, choices_of, unique_cells, unique_hashes

@@ -21,7 +21,7 @@ UserError                     exit code 2, one or two lines: value, rule, remedy
 ├── DataMissing, DataDamaged  trials.data: a data set is not there, or not whole
 ├── DataNotFetched            trials.data: a download failed, or did not give what it should
 └── CheckpointMissing, CheckpointDamaged, CheckpointNotWritten
-trials.checkpoint: recorded as the failure of a job
+trials.checkpoint: not written or not readable; noted in a job's reports, and told in words
 TrialFailure                  trials.contract: recorded, retried by policy, never fatal for a study
 ├── Diverged
 └── OutOfMemory

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from asha_nas import problems, scheduling
+from asha_nas import problems, scheduling, searching
 from asha_nas.analysis.stored import stored_history, stored_spec
+from asha_nas.checkpoints import FILES_PER_JOB, policy
 from asha_nas.errors import StudyUnreadable, UserError
 from asha_nas.samplers import Independent
-from asha_nas.schedulers import Answer, Job, Outcome, survivors
+from asha_nas.schedulers import Answer, Job, Outcome, Scheduler, survivors
 from asha_nas.store import Store
 from asha_nas.study import (
     Curves,
@@ -77,7 +78,9 @@ class Plan:
     hours: float | None
     """On all workers together, without waiting."""
     disk_bytes: int | None
-    """Checkpoints at the end; ``None`` for a function of the user's own."""
+    """Checkpoints at the end; ``None`` where their size is not known."""
+    peak_bytes: int | None
+    """Checkpoints at the moment when there are most of them, about."""
     warnings: tuple[str, ...]
 
 
@@ -104,13 +107,15 @@ def make_plan(spec: StudySpec, store: Store, workers: int) -> Plan:
     rungs, trials = _rungs(spec, counts), sum(counts.begun)
     jobs, epochs = sum(counts.jobs), sum(rung.epochs for rung in rungs)
     per_file = measured_bytes or _checkpoint_bytes(spec)
+    at_end, at_most = (0, 0) if per_file is None else _files(spec, rungs, budget, workers)
     return Plan(
         rungs=rungs, jobs=jobs, trials=trials, first=_first(spec), epochs=epochs,
         full_epochs=None if isinstance(spec.scheduler, Sweep) else trials * spec.scheduler.R, workers=workers,
         seconds_per_epoch=seconds, seconds_source=source,
         hours=None if seconds is None else epochs * seconds / max(1, min(workers, jobs)) / 3600,
-        disk_bytes=None if per_file is None else _files(spec, rungs) * per_file,
-        warnings=(*missing, *_warnings(spec, rungs, counts.cut)),
+        disk_bytes=None if per_file is None else at_end * per_file,
+        peak_bytes=None if per_file is None else at_most * per_file,
+        warnings=(*missing, *_warnings(spec, rungs, counts.cut, None if per_file is None else at_most * per_file)),
     )  # fmt: skip
 
 
@@ -123,13 +128,13 @@ def planned_epochs(spec: StudySpec) -> int | None:
 
 
 def _check(spec: StudySpec) -> list[str]:
-    """Build everything: what is not installed, or makes no space, is told now. A table may come later."""
-    try:
-        scheduling.sampler(spec, problems.build(spec))
-    except UserError as error:
-        if not isinstance(spec.problem, OneShot):
-            raise
-        return [f"it cannot run yet: {'; '.join(str(error).splitlines())}"]
+    """Build everything: what is not installed, or makes no space, is told now. The table of a search may come later."""
+    if isinstance(spec.problem, OneShot):
+        try:
+            searching.scorer(spec.problem)
+        except UserError as error:
+            return [f"it cannot run yet: {'; '.join(str(error).splitlines())}"]
+    scheduling.sampler(spec, problems.build(spec))
     return []
 
 
@@ -152,7 +157,7 @@ def _budget(spec: StudySpec, seconds: float | None, workers: int) -> float | Non
     if seconds is None and not bounded:
         raise UserError(
             f"max_hours = {options.max_hours}: cannot be planned; seconds an epoch takes are not known\n"
-            "Give --configs or --max-epochs, or run one small study first."
+            "Give configs or max_epochs as well, or run one small study first."
         )
     return None if seconds is None else options.max_hours * 3600 * workers / seconds
 
@@ -179,7 +184,7 @@ def _count(spec: StudySpec, budget: float | None) -> _Counts:
         return _Counts(counts, [options.configs] + [0] * (len(counts) - 1), cut=False)
     jobs, begun = ([0] * len(options.ladder) for _ in range(2))
     trials: set[int] = set()
-    for job in _dry_run(spec, budget):
+    for _, job in _dry_run(spec, budget):
         jobs[job.rung] += 1
         begun[job.rung] += job.trial not in trials
         trials.add(job.trial)
@@ -191,8 +196,8 @@ def _one_bracket_capped(options: Promoting) -> bool:
     return options.first_rungs == 1 and options.promotion == "capped"
 
 
-def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
-    """The first jobs that one worker would be given."""
+def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[tuple[Scheduler, Job]]:
+    """The first jobs that one worker would be given, each when it has ended; and what decided them."""
     core = scheduling.scheduler(spec, Independent(lambda _rng: {}, 0))
     rng = np.random.default_rng(spec.seed)
     spent = 0
@@ -201,7 +206,7 @@ def _dry_run(spec: StudySpec, budget: float | None) -> Iterator[Job]:
             return
         spent += job.epochs
         core.tell(job, Outcome(float(rng.random())))
-        yield job
+        yield core, job
 
 
 def _rungs(spec: StudySpec, counts: _Counts) -> tuple[RungPlan, ...]:
@@ -215,13 +220,37 @@ def _rungs(spec: StudySpec, counts: _Counts) -> tuple[RungPlan, ...]:
     )
 
 
-def _files(spec: StudySpec, rungs: tuple[RungPlan, ...]) -> int:
-    """Checkpoints that are there at the end."""
-    if isinstance(spec.problem, OneShot):
-        every = spec.problem.recipe.keep_every
-        return sum(rung.jobs * (1 if every is None else -(-rung.stop // every)) for rung in rungs)
-    # A trial keeps its newest checkpoint, and the one its last job began with.
-    return sum(rung.jobs for rung in rungs[:2])
+def _files(spec: StudySpec, rungs: tuple[RungPlan, ...], budget: float | None, workers: int) -> tuple[int, int]:
+    """Checkpoints that are there at the end, and at most; of one that can go on the newest two are kept."""
+    keeping = policy(spec)
+    every = keeping.keep_every
+    kept = [0 if every is None else rung.stop // every for rung in rungs]  # by each job, to the end of the study
+    # What jobs in flight write; and the rests of those that have ended, until they are deleted.
+    passing = FILES_PER_JOB * min(workers, sum(rung.jobs for rung in rungs))
+    if keeping.lasting or not keeping.deletes:
+        last = [0 if every is not None and rung.stop % every == 0 else 1 for rung in rungs]
+        if keeping.from_scratch or isinstance(spec.scheduler, Full | Sweep):
+            at_end = sum(rung.jobs * (k + n) for rung, k, n in zip(rungs, kept, last, strict=True))
+        else:
+            at_end = sum(rung.jobs for rung in rungs[:2])  # its newest, and the one its last job began with
+        return at_end, at_end + passing
+    forever = sum(rung.jobs * k for rung, k in zip(rungs, kept, strict=True))
+    open_at_most = 0 if keeping.from_scratch else _open_at_most(spec, budget)
+    return forever + 1, forever + 1 + open_at_most + passing
+
+
+def _open_at_most(spec: StudySpec, budget: float | None) -> int:
+    """Checkpoints, at most, of trials that wait for a job, in one likely course of one worker."""
+    files: dict[int, int] = {}
+    most = there = finished = 0
+    for core, job in _dry_run(spec, budget):
+        there += min(job.rung + 1, FILES_PER_JOB) - files.get(job.trial, 0)
+        files[job.trial] = min(job.rung + 1, FILES_PER_JOB)
+        over = core.finished()
+        there -= sum(files.pop(trial, 0) for trial in over[finished:])
+        finished = len(over)
+        most = max(most, there)
+    return most
 
 
 def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int | None]:
@@ -244,7 +273,7 @@ def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int |
     if isinstance(spec.problem, Objective):
         return None, "unknown: no study of this objective has run yet", None
     if isinstance(spec.problem, OneShot):
-        return None, "unknown: no such search has run yet; run a short one first, such as --epochs 2", None
+        return None, "unknown: no such search has run yet; run a short one first", None
     if isinstance(spec.problem, Tabulation) or _training(spec) != (spec.problem.data, RECIPES[spec.problem.data]):
         return None, "unknown: no study has trained by this recipe yet; run a small one first", None
     seconds_per_epoch, source = TYPICAL_SECONDS[spec.problem.data]
@@ -278,7 +307,9 @@ def _checkpoint_bytes(spec: StudySpec) -> int | None:
     return round(statistics.fmean(checkpoint_bytes(parse_genotype(c["genotype"]), data, recipe) for c in configs))
 
 
-def _warnings(spec: StudySpec, rungs: tuple[RungPlan, ...], cut: bool) -> Iterator[str]:
+def _warnings(spec: StudySpec, rungs: tuple[RungPlan, ...], cut: bool, peak: int | None) -> Iterator[str]:
+    if spec.quota is not None and peak is not None and peak > spec.quota:
+        yield f"the quota of {spec.quota / 1e9:.3g} GB is less than checkpoints take, and will end the study before."
     if cut:
         yield f"counting stopped at {MOST_JOBS:,} jobs; the study is longer."
     if rungs[-1].jobs == 0 and not isinstance(spec.scheduler, Sweep):

@@ -24,6 +24,7 @@ from asha_nas.study import (
     StudySpec,
     Tabulation,
     Tune,
+    Workers,
 )
 from spaces import hyperparameters
 from spaces.darts_cell import parse_genotype
@@ -67,7 +68,7 @@ def build(spec: StudySpec, function: objective.Function | None = None) -> Proble
     """
     problem = spec.problem
     if isinstance(problem, Objective):
-        return _objective(problem, function)
+        return _objective(problem, function, None if isinstance(spec.engine, Workers) else PLAYED_SECONDS)
     if isinstance(problem, Lookup):
         encoding = encoding_of(problem.space)
         return Problem(encoding.draw, lookups.checked_table(spec), problem.metric, encoding=encoding)
@@ -139,13 +140,17 @@ def _one_shot(problem: Search | Tune) -> Problem:
     return Problem(encoding.draw, trial, problem.metric, encoding=encoding)
 
 
-def _objective(problem: Objective, function: objective.Function | None) -> Problem:
+PLAYED_SECONDS = 1.0
+"""What an epoch of a function counts on a virtual clock, unless its reports say."""
+
+
+def _objective(problem: Objective, function: objective.Function | None, seconds: float | None) -> Problem:
     if function is None:
         objective.resolve_function(problem.objective)  # say now, not in every worker, that it is not installed
     space = problem.space
     described = objective.resolve(space) if isinstance(space, str) else hyperparameters.from_plain(space)
     if not isinstance(described, ConfigurationSpace):
         raise InvalidValue("space", space, "must name a ConfigSpace.ConfigurationSpace")
-    trial = objective.Objective(function or problem.objective, problem.metric)
+    trial = objective.Objective(function or problem.objective, problem.metric, seconds)
     encoding = Hyperparameters(described)
     return Problem(encoding.draw, trial, problem.metric, problem.mode == "max", encoding)

@@ -8,6 +8,7 @@ there is nothing that a crash could leave half done: every event is one transact
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import os
@@ -18,7 +19,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from asha_nas.checkpoints import FILES_PER_JOB, Cleaner, Removal, Room, Shelf, Shortage, policy
 from asha_nas.engines import Assignment, Engine
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.errors import ReplayMismatch
 from asha_nas.problems import Problem, identity
 from asha_nas.provenance import provenance
@@ -32,7 +35,6 @@ from asha_nas.store import (
     Lease,
     Listener,
     Opened,
-    Repeated,
     Reported,
     Row,
     Store,
@@ -41,19 +43,11 @@ from asha_nas.store import (
 )  # fmt: skip
 from asha_nas.study import FullTraining, StudySpec, Sweep
 from spaces.errors import InvalidValue
-from trials.contract import Checkpoint, Failure, Report, Task
+from trials.contract import Failure, Report, Task
 
 LOST_IN_A_ROW = 5
 """Jobs of a sweep without any result, one after the other, after which a session ends: something is out of order that
 the next job will not mend. What was lost is handed out again when the study is resumed."""
-
-
-@dataclass(slots=True)
-class _Training:
-    """A trial's course from epoch 0 on: one for all its jobs, or one for each that trains from scratch."""
-
-    folder: str
-    checkpoints: list[Checkpoint] = field(default_factory=list)  # newest first
 
 
 @dataclass(slots=True)
@@ -64,11 +58,6 @@ class _Running:
     attempt: int = 0
     metrics: dict[str, float] | None = None  # those of epoch job.stop, once reported
     failures: dict[str, int] = field(default_factory=dict)  # by kind
-
-
-def trial_folder(study_folder: str, trial: int) -> str:
-    """Where a trial keeps its checkpoints."""
-    return f"{study_folder}/trial-{trial:05d}"
 
 
 class Driver:
@@ -85,6 +74,8 @@ class Driver:
         folder: str,
         clock: Callable[[], float] = time.monotonic,
         max_hours: float | None = None,
+        room: Room = Room(),  # noqa: B008 - a value
+        remove: Callable[[Removal], None] = lambda _removal: None,
     ) -> None:
         """A driver that has seen nothing yet.
 
@@ -95,11 +86,17 @@ class Driver:
             folder: path or URL below which each trial has its folder of checkpoints.
             clock: seconds; decides nothing but the study's time limit.
             max_hours: time limit over all sessions, instead of the spec's.
+            room: what checkpoints have room for.
+            remove: called with checkpoints that nothing needs any more, after the event is in the log by which it is
+                so. It must not wait for a file system.
         """
         self._spec = spec
         self._problem = problem
         self._write = write
-        self._folder = folder.rstrip("/")
+        self._shelf = Shelf(folder.rstrip("/"), policy(spec))
+        self._room = room
+        self._remove = remove
+        self._finished = 0  # how many of the scheduler's finished trials the shelf knows of
         self._clock = clock
         if max_hours is not None and not max_hours > 0:
             raise InvalidValue("max_hours", max_hours, "must be above 0", "Leave it out for no limit.")
@@ -109,23 +106,29 @@ class Driver:
         self._scheduler = scheduler(spec, sampler(spec, problem))
         self._running: dict[int, _Running] = {}
         self._again: deque[int] = deque()  # jobs to hand out again, before any new one
-        self._trainings: dict[int, _Training] = {}  # by trial, its newest
         self._spent = 0.0  # seconds of earlier sessions
         self._began = clock()
         self.session = 0
         self._lost_in_a_row = 0
         self.out_of_time = False
+        self.shortage: Shortage | None = None
+        """Why nothing was handed out any more, if it was for want of room."""
         self.stopping = False
 
     # --- replay ------------------------------------------------------------------------------------
 
-    def replay(self, rows: Iterable[Row]) -> None:
+    def replay(self, rows: Iterable[Row]) -> list[Removal]:
         """Take over what the log says. Afterwards the driver is where the one that wrote it was.
+
+        Returns:
+            All that the log implies is to be deleted: the driver that wrote it may not have come to it.
 
         Raises:
             ReplayMismatch: the scheduler would not have decided what the log says it did.
         """
         opened = last = 0.0
+        removals: list[Removal] = []
+        remove, self._remove = self._remove, removals.append
         for row in rows:
             if isinstance(row.event, Opened):
                 self._spent += last - opened
@@ -135,6 +138,8 @@ class Driver:
             self._fold(row.event)
         self._spent += last - opened
         self._again = deque(self._running)
+        self._remove, needed = remove, self._shelf.needed()
+        return [removal.sparing(needed.get(removal.folder, frozenset())) for removal in removals]
 
     def _fold(self, event: Event) -> None:
         match event:
@@ -154,7 +159,13 @@ class Driver:
                 running.attempt = event.attempt + 1
                 running.failures[event.failure.kind] = running.failures.get(event.failure.kind, 0) + 1
             case Told():
-                self._scheduler.tell(self._running.pop(event.job).job, _outcome(event))
+                job = self._running.pop(event.job).job
+                self._scheduler.tell(job, _outcome(event))
+                self._part_with(self._shelf.end(job, event.loss))
+                if self._shelf.largest:  # else there is nothing to part with
+                    finished = self._scheduler.finished()
+                    self._part_with(self._shelf.finish(finished[self._finished :]))
+                    self._finished = len(finished)
             case _:
                 pass
 
@@ -163,16 +174,21 @@ class Driver:
     def ask(self) -> Assignment | Answer:
         """The next job: one to be repeated, else what the scheduler says."""
         while self._again:
-            running = self._running[self._again.popleft()]
+            running = self._running[self._again[0]]
+            if running.metrics is None and (answer := self._without_room()) is not None:
+                return answer
+            self._again.popleft()
             if running.metrics is None:
                 return self._assignment(running)
             self._finish(running, None)  # its result is in the log; only the telling was missing
         if self.stopping or self._time_is_up():
             return WAIT if self._running else DONE
+        if (answer := self._without_room()) is not None:
+            return answer
         job = self._scheduler.ask()
         if isinstance(job, Answer):
             return job
-        first = job.trial not in self._trainings
+        first = job.trial not in self._shelf
         self._write(
             Asked(
                 job=job.number, trial=job.trial, rung=job.rung, start=job.start, stop=job.stop, bracket=job.bracket,
@@ -214,19 +230,17 @@ class Driver:
     # --- inside ------------------------------------------------------------------------------------
 
     def _begin(self, job: Job) -> None:
-        """Take a job in flight; one that starts at epoch 0 begins a training of its own."""
+        """Take a job in flight."""
         self._running[job.number] = _Running(job)
-        if job.start == 0:
-            folder = trial_folder(self._folder, job.trial)
-            again = job.trial in self._trainings
-            self._trainings[job.trial] = _Training(f"{folder}/to-{job.stop:05d}" if again else folder)
+        self._shelf.begin(job)
 
     def _assignment(self, running: _Running) -> Assignment:
-        job, training = running.job, self._trainings[running.job.trial]
+        job = running.job
+        folder, checkpoints = self._shelf.of(job.trial)
         task = Task(
             trial=job.trial, config=job.config, start=job.start, stop=job.stop,
-            seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=training.folder,
-            checkpoints=tuple(training.checkpoints),
+            seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=folder, checkpoints=checkpoints,
+            job=job.number,
         )  # fmt: skip
         return Assignment(job, running.attempt, task)
 
@@ -238,8 +252,24 @@ class Driver:
         if event.epoch == running.job.stop:
             running.metrics = dict(event.metrics)
         if event.checkpoint is not None:
-            known = self._trainings[running.job.trial].checkpoints
-            known[:] = [event.checkpoint, *(c for c in known if c.epoch < event.checkpoint.epoch)][:3]
+            self._part_with(self._shelf.add(running.job.trial, event.checkpoint))
+
+    def _part_with(self, removals: Iterable[Removal]) -> None:
+        for removal in removals:
+            self._remove(removal)
+
+    def _without_room(self) -> Answer | None:
+        """What to answer if there is no room for the checkpoints of another job."""
+        under_way = len(self._running) - len(self._again)
+        every = self._shelf.policy.keep_every
+        files = FILES_PER_JOB + (0 if every is None else self._spec.scheduler.R // every)
+        shortage = self._room.shortage(self._shelf.bytes, self._shelf.largest, under_way + 1, files)
+        if shortage is None:
+            return None
+        if under_way:
+            return WAIT  # for their ends, which may make room
+        self.shortage = shortage
+        return DONE
 
     def _finish(self, running: _Running, failure: Failure | None) -> None:
         """Log and tell the job's end. Once its last epoch is reported it has its result, whatever
@@ -281,10 +311,11 @@ def run(
     folder: str,
     listeners: Iterable[Listener] = (),
     max_hours: float | None = None,
+    quota: int | None = None,
     clock: Callable[[], float] | None = None,
     afterwards: Callable[[Callable[[Event], None]], None] = lambda _write: None,
 ) -> str:
-    """Run a study, new or begun, until it is over, its time is up or a person interrupts it.
+    """Run a study, new or begun, until it is over, its time is up or it is interrupted: by Ctrl-C or by SIGTERM.
 
     Args:
         record: the study in its store.
@@ -295,12 +326,15 @@ def run(
         folder: path or URL below which each trial has its folder of checkpoints.
         listeners: called with each event after it is in the log.
         max_hours: time limit over all sessions, instead of the spec's.
+        quota: bytes that checkpoints may take together, instead of the spec's.
         clock: a virtual clock, in seconds since 1970, that events are dated by. Nothing is at stake then that could
-            not be played again, so events are written many at a time.
+            not be played again, so events are written when the engine is done, all or none: what goes on from jobs in
+            flight would not be what it is uninterrupted.
         afterwards: called when the engine is done, with what writes further events, before the session is closed.
 
     Returns:
-        Why it ended: ``done``, ``time``, ``interrupted``, or ``failing`` (a sweep, see :data:`LOST_IN_A_ROW`).
+        Why it ended: ``done``, ``time``, ``interrupted``, ``full`` (no room for checkpoints), or ``failing`` (a sweep,
+        see :data:`LOST_IN_A_ROW`).
 
     Raises:
         StudyLocked: another driver is running it.
@@ -319,41 +353,64 @@ def run(
         for listener in listening:
             listener(event)
 
+    cleaner = Cleaner()
+    room = Room(spec.quota if quota is None else quota, functools.partial(_free_bytes, folder), cleaner.wait)
     try:
-        driver = Driver(spec, problem, write, folder, clock or time.monotonic, max_hours)
-        driver.replay(store.rows(record))
+        driver = Driver(spec, problem, write, folder, clock or time.monotonic, max_hours, room, cleaner.remove)
+        cleaner.sweep(folder, driver.replay(store.rows(record)))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
-            engine.run(driver, problem.trial)
-            afterwards(write)
-            reason = "failing" if driver.failing else "time" if driver.out_of_time else "done"
+            with sigterm_as_ctrl_c():
+                engine.run(driver, problem.trial)
+                if played is not None:
+                    played.release()
+                afterwards(write)
+            reason = _reason(driver)
         except KeyboardInterrupt:
             reason = "interrupted"
-        write(Closed(session=driver.session, reason=reason))
-        if played is not None:
-            played.flush()
+            if played is not None and played.holding:
+                return reason
+        why = {"shortage": str(driver.shortage)} if reason == "full" else {}
+        write(Closed(session=driver.session, reason=reason, clock=why))
+        cleaner.wait()
         return reason
     finally:
         lease.release()
 
 
-PLAYED_AT_ONCE = 500
-"""Events of a simulated study that are written in one transaction; a whole repeat is one event, and waits for none."""
+def _reason(driver: Driver) -> str:
+    if driver.failing:
+        return "failing"
+    if driver.shortage is not None:
+        return "full"
+    return "time" if driver.out_of_time else "done"
+
+
+def _free_bytes(folder: str) -> int | None:
+    from trials import storage  # noqa: PLC0415 - imports fsspec, which a study of look-ups does without
+
+    return storage.free_bytes(folder)
 
 
 class _Buffer:
-    """Events of a simulated study on their way to the store."""
+    """Events of a simulated study on their way to the store: all or none, until :meth:`release`; then each at once."""
 
     def __init__(self, store: Store, lease: Lease, clock: Callable[[], float]) -> None:
         self._store, self._lease, self._clock = store, lease, clock
         self._waiting: list[tuple[Event, float]] = []
+        self.holding = True
 
     def append(self, event: Event) -> None:
         self._waiting.append((event, self._clock()))
-        if len(self._waiting) >= PLAYED_AT_ONCE or isinstance(event, Repeated):
-            self.flush()
+        if not self.holding:
+            self._flush()
 
-    def flush(self) -> None:
+    def release(self) -> None:
+        """Write what is waiting, and hold nothing back any more."""
+        self.holding = False
+        self._flush()
+
+    def _flush(self) -> None:
         self._store.append_all(self._lease, self._waiting)
         self._waiting = []
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 
 from asha_nas import problems
 from asha_nas.analysis.trajectory import TrajectoryFold
 from asha_nas.engines import SimulatorEngine
+from asha_nas.errors import UserError
 from asha_nas.problems import Problem
 from asha_nas.runner import Driver
 from asha_nas.store import Repeated
 from asha_nas.study import Simulation, StudySpec
 
 FEW = 4
-"""Repeats up to which starting processes takes longer than it saves."""
-PIECES = 8
-"""Pieces of work for each process: enough that none idles for long at the end."""
+"""Repeats up to which starting processes takes longer than it saves; and that a process plays before it reports."""
 
 
 def engine(spec: StudySpec, repeat: int = 0, began: float | None = None) -> SimulatorEngine:
@@ -46,13 +48,20 @@ def play_all(spec: StudySpec, problem: Problem, repeats: Sequence[int], processe
     if processes < 2:
         yield from (play(spec, problem, repeat) for repeat in repeats)
         return
-    text, pieces = spec.model_dump_json(), processes * PIECES
+    text = spec.model_dump_json()
     # A fresh interpreter: forking one in which libraries run threads of their own is not safe.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_play_some, text, tuple(repeats[k::pieces])) for k in range(min(pieces, len(repeats)))]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_in_the_pool) as pool:
+        pieces = [tuple(repeats[k : k + FEW]) for k in range(0, len(repeats), FEW)]
+        futures = [pool.submit(_play_some, text, piece) for piece in pieces]
         try:
             for future in as_completed(futures):
                 yield from future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "the processes that play repeats could not start or were ended\n"
+                "A script that plays them needs `if __name__ == '__main__':` around what it does; or let it play in"
+                " one process: processes=1."
+            ) from error
         finally:
             for future in futures:
                 future.cancel()
@@ -74,6 +83,19 @@ def repeater(
             write(repeated)
 
     return play_missing
+
+
+def _in_the_pool() -> None:
+    """Leave Ctrl-C to the parent, and go when it is gone, however it went."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_go_with_the_parent, daemon=True).start()
+
+
+def _go_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _play_some(text: str, repeats: tuple[int, ...]) -> list[Repeated]:

@@ -170,6 +170,7 @@ def _spec(
     return make_spec(
         {
             "name": name, "seed": study.seed, "checkpoints": study.checkpoints, "retries": study.retries.model_dump(),
+            "keep": study.keep, "quota": study.quota,
             "engine": engine if workers is None else {**engine, "workers": workers},
             "scheduler": {"kind": "sweep", "budgets": [epochs]},
             "problem": {

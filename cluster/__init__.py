@@ -1,1 +1,1 @@
-"""Machines: connecting to Ray, and checking what a machine has."""
+"""Machines: a Ray cluster of one's own, connecting to one, handing it jobs, and checking what a machine has."""

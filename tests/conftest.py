@@ -37,3 +37,15 @@ def local_ray():
 
     with connected(cpus=2, gpus=1):
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server for the tests of this process; see `tests.contracts.postgres_server`."""
+    from tests.contracts import postgres_server
+
+    if reason := postgres_server.missing():
+        pytest.skip(reason)
+    # Nobody's data: the machine itself does not crash while it is looked at.
+    with postgres_server.server("fsync=off", "full_page_writes=off", "max_connections=60") as server:
+        yield server

@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from asha_nas.runner import trial_seed
-from tests.crash import driver, wobbly
+from tests.crash import driver, stored, wobbly
 from tests.crash.processes import MARK, alive, descendants, kill_all, marked, name_of, wait_until
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(900)]
@@ -46,8 +45,8 @@ FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         "alembic.command", "alembic.config", "asha_nas.api", "asha_nas.cli", "asha_nas.engines.ray_tune",
-        "asha_nas.plan", "pytest", "sklearn.datasets", "sqlalchemy.dialects.sqlite", "tests.crash.driver",
-        "trials.data.catalogue",
+        "asha_nas.plan", "pytest", "sklearn.datasets", "sqlalchemy.dialects.postgresql.psycopg",
+        "sqlalchemy.dialects.sqlite", "tests.crash.driver", "trials.data.catalogue",
     ]
 )  # fmt: skip
 
@@ -61,8 +60,9 @@ def exit_code(process):
 class Home:
     """One study in a folder of its own, and the processes that run it."""
 
-    def __init__(self, folder, *, engine="inline", trouble=False, **scheduler):
+    def __init__(self, folder, *, store=None, engine="inline", trouble=False, **scheduler):
         self.folder = folder
+        self.store = store or str(folder / "studies.db")
         (folder / "gates").mkdir(parents=True)
         (folder / "modules").mkdir()
         shutil.copy(wobbly.__file__, folder / "modules")
@@ -75,7 +75,7 @@ class Home:
         self.known = {}
         self.ignored = {}
         self.environment = {
-            "ASHA_NAS_STORE": str(folder / "studies.db"), "XDG_DATA_HOME": str(folder / "data"),
+            "ASHA_NAS_STORE": self.store, "XDG_DATA_HOME": str(folder / "data"),
             "PYTHONPATH": f"{folder / 'modules'}{os.pathsep}{ROOT}", "CRASH_FOLDER": str(folder), MARK: self.mark,
             "RAY_TMPDIR": str(self.ray), "TMPDIR": str(self.ray), "COLUMNS": "300",
         }  # fmt: skip
@@ -147,18 +147,9 @@ class Home:
 
     def rows(self):
         """The log: (kind, key, payload) in order; with Opened the driver's pid."""
-        if not (self.folder / "studies.db").exists():
-            return []
-        connection = sqlite3.connect(self.folder / "studies.db", timeout=30)
-        try:
-            found = connection.execute("SELECT kind, key, payload, clock FROM events ORDER BY sequence").fetchall()
-        except sqlite3.OperationalError:  # no tables yet
-            return []
-        finally:
-            connection.close()
-        rows = [(kind, key, json.loads(payload), json.loads(clock)) for kind, key, payload, clock in found]
         return [
-            (kind, key, payload | {k: v for k, v in clock.items() if k == "pid"}) for kind, key, payload, clock in rows
+            (kind, key, payload | {k: v for k, v in clock.items() if k == "pid"})
+            for kind, key, payload, clock in stored.events(self.store)
         ]
 
     def payloads(self):
@@ -428,6 +419,33 @@ def test_killed_at_any_point(home, undisturbed):
     in_two_lanes(crash, range(1, len(undisturbed.points) + 1, EVERY))
 
 
+def test_killed_at_any_point_with_the_store_in_postgresql(home, undisturbed, postgres):
+    def crash(number):
+        with postgres.database() as url:
+            here = home(f"{number}", store=url, **TROUBLE)
+            assert here.run("run", str(here.file), moment={"count": number, "do": "kill"}) == -signal.SIGKILL
+            go_on(here)
+            check_as_undisturbed(here, undisturbed)
+
+    in_two_lanes(crash, range(1, len(undisturbed.points) + 1, 5 * EVERY))
+
+
+def test_the_driver_and_its_server_killed_at_once(home, undisturbed, postgres):
+    for number in random.Random(3).sample(range(20, len(undisturbed.points)), 3):
+        with postgres.database() as url:
+            here = home(f"{number}", store=url, **TROUBLE)
+            process = here.fork("run", str(here.file), moment={"count": number, "do": "hang"})
+            wait_until((here.folder / "hanging").exists, f"point {number}")
+            postgres.stop()
+            os.kill(process.pid, signal.SIGKILL)
+            here.ended(process)
+            assert here.run("ls") == 2
+            assert "Is it running, and reachable from here?" in here.output
+            postgres.start()
+            go_on(here)
+            check_as_undisturbed(here, undisturbed)
+
+
 def test_killed_at_any_point_and_so_is_the_resume(home, undisturbed):
     def crash(case):
         first, second = case
@@ -494,10 +512,7 @@ def test_a_study_that_is_run_is_not_resumed_and_a_driver_taken_for_dead_writes_n
     assert here.rows() == before
 
     os.kill(first.pid, signal.SIGSTOP)
-    connection = sqlite3.connect(here.folder / "studies.db", timeout=30)
-    connection.execute("UPDATE leases SET renewed = renewed - 3600")  # instead of waiting for an hour
-    connection.commit()
-    connection.close()
+    stored.execute(here.store, "UPDATE leases SET renewed = renewed - 3600")  # instead of waiting for an hour
     here.gate(3, 2).unlink()
     assert here.run("resume", NAME) == 0, here.output
     check_as_undisturbed(here, undisturbed)

@@ -22,6 +22,7 @@ HOMES = {  # library: places (module prefixes) that may import it
     "ray": ("asha_nas.engines.ray_tune", "cluster"),
     "sqlalchemy": ("asha_nas.store",),
     "alembic": ("asha_nas.store",),
+    "psycopg": ("asha_nas.store",),
     "matplotlib": (
         "spaces.drawing",
         "spaces.picture",
@@ -29,6 +30,7 @@ HOMES = {  # library: places (module prefixes) that may import it
         "asha_nas.analysis.correlation_plot",
         "asha_nas.analysis.comparison_plot",
     ),
+    "fsspec": ("trials.storage",),
     "hpbandster": ("asha_nas.samplers.hpbandster",),
     "optuna": ("asha_nas.samplers.tpe",),
     "smac": ("asha_nas.samplers.smac",),

@@ -64,7 +64,7 @@ class CellTraining:
     ``step_seconds`` by hash.
 
     Raises, on calling and while iterating: InvalidValue, UnknownName, DataMissing, DataDamaged for wrong
-    settings; OutOfMemory; CheckpointNotWritten.
+    settings; OutOfMemory. A checkpoint that cannot be written is noted, as ``checkpoint_not_written``.
     """
 
     data: str
@@ -88,8 +88,9 @@ class CellTraining:
             with named_failures():
                 metrics = learner.train_epoch()
             seconds = time.perf_counter() - began
-            saved = saver.save(learner) if saver.due(self.recipe.checkpoint_minutes) else None
-            yield Report(epoch, metrics, seconds, saved, notes)
+            due = saver.due(self.recipe.checkpoint_minutes)
+            saved, trouble = saver.save(learner) if due else (None, {})
+            yield Report(epoch, metrics, seconds, saved, notes | trouble)
             notes = {}
         began = time.perf_counter()
         with named_failures():

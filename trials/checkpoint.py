@@ -3,9 +3,7 @@
 A checkpoint is one file in the trial's own folder, which is a local path or any fsspec URL
 (``s3://…``, ``gs://…``, ``memory://…``). Guarantees:
 
-- The file gets its final name only when all its bytes are safe: on a local disk they are written under a
-  temporary name, flushed to the disk and renamed; elsewhere they are uploaded under a temporary name and
-  moved.
+- The file gets its final name only when all its bytes are safe; how is :mod:`trials.storage`'s to know.
 - :func:`load` compares size and SHA-256 before anything is decoded, so a cut or altered file raises
   :class:`CheckpointDamaged`. Decoding allows tensors and plain Python values only, never code.
 - One writer per folder at a time; readers may come at any time.
@@ -15,21 +13,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
 
 from spaces.errors import UserError
+from trials import storage
 from trials.contract import Checkpoint
+from trials.storage import SUFFIX, prune
 
-SUFFIX = ".ckpt"
-_TEMPORARY = ".part"
+__all__ = [
+    "SUFFIX", "CheckpointDamaged", "CheckpointMissing", "CheckpointNotWritten", "State", "load", "load_newest", "prune",
+    "save",
+]  # fmt: skip
 
 State = dict[str, Any]
 """What is saved: nested dictionaries and lists of tensors, numbers, strings, booleans and None."""
@@ -80,42 +78,12 @@ def save(folder: str, name: str, epoch: int, state: Mapping[str, Any]) -> Checkp
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     content = buffer.getvalue()
-    files, root = url_to_fs(folder)
-    path = f"{root}/{name}"
+    path = f"{folder}/{name}"
     try:
-        if isinstance(files, LocalFileSystem):
-            _write_locally(Path(path), content)
-        else:
-            files.makedirs(root, exist_ok=True)
-            files.pipe_file(path + _TEMPORARY, content)
-            files.mv(path + _TEMPORARY, path)
+        storage.write(folder, name, content)
     except OSError as error:
         raise CheckpointNotWritten(path, error) from error
     return Checkpoint(name, epoch, hashlib.sha256(content).hexdigest(), len(content))
-
-
-def _write_locally(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + _TEMPORARY)
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename itself durable: it lives in the folder, not in the file."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def load(folder: str, checkpoint: Checkpoint) -> State:
@@ -125,10 +93,9 @@ def load(folder: str, checkpoint: Checkpoint) -> State:
         CheckpointMissing: There is no such file.
         CheckpointDamaged: Its size, digest or content is not that of the file that was written.
     """
-    files, root = url_to_fs(folder)
-    path = f"{root}/{checkpoint.name}"
+    path = f"{folder}/{checkpoint.name}"
     try:
-        content: bytes = files.cat_file(path)
+        content = storage.read(folder, checkpoint.name)
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointMissing(path) from None
     except OSError as error:
@@ -165,31 +132,3 @@ def load_newest(
         except (CheckpointDamaged, CheckpointMissing):
             damaged.append(checkpoint.name)
     return None, None, tuple(damaged)
-
-
-def prune(folder: str, keep: Iterable[str]) -> tuple[str, ...]:
-    """Delete every checkpoint in ``folder`` that ``keep`` does not name, and what crashed writers left.
-
-    Other files stay. A file that cannot be deleted, or that another process deleted first, is passed over:
-    it costs space, not results.
-
-    Returns:
-        The names of the deleted files, sorted.
-    """
-    files, root = url_to_fs(folder)
-    kept = set(keep)
-    try:
-        listed = files.ls(root, detail=False)
-    except FileNotFoundError:
-        return ()
-    names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in listed}
-    stale = sorted(name for name in names - kept if name.endswith((SUFFIX, SUFFIX + _TEMPORARY)))
-    return tuple(name for name in stale if _delete(files, f"{root}/{name}"))
-
-
-def _delete(files: Any, path: str) -> bool:
-    try:
-        files.rm_file(path)
-    except OSError:
-        return False
-    return True

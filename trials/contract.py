@@ -56,6 +56,8 @@ class Task:
     """Path or fsspec URL of the trial's own folder for checkpoints; it need not exist yet."""
     checkpoints: tuple[Checkpoint, ...] = ()
     """Known checkpoints of this trial, newest first. The first undamaged one is where to go on."""
+    job: int | None = None
+    """Number of the job in its study, for what is logged; results must not depend on it."""
 
 
 @dataclass(frozen=True, slots=True)

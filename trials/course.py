@@ -147,21 +147,24 @@ class Saver:
         """Whether the last one, or the start, is ``minutes`` ago."""
         return time.monotonic() - self._last >= 60.0 * minutes
 
-    def save(self, learner: Learner) -> Checkpoint:
-        """Save its state as of now.
+    def save(self, learner: Learner) -> tuple[Checkpoint | None, dict[str, Any]]:
+        """Save its state as of now; returns the checkpoint, and what the report should mention.
 
-        Raises:
-            CheckpointNotWritten: the folder cannot be written.
+        A folder that takes no file costs the trial its checkpoint, not its result: a later job trains again from an
+        older one.
         """
         name = _name(learner.epoch)
-        saved = checkpoints.save(self._task.folder, name, learner.epoch, learner.state())
+        self._last = time.monotonic()
+        try:
+            saved = checkpoints.save(self._task.folder, name, learner.epoch, learner.state())
+        except checkpoints.CheckpointNotWritten as error:
+            return None, {"checkpoint_not_written": str(error).partition("\n")[0]}
         self._own = [*self._own[-1:], name]
         every = self._keep_every or learner.epoch + 1
         # By their names, as a task knows only the newest checkpoints of earlier sessions.
         kept = {_name(epoch) for epoch in range(every, learner.epoch + 1, every)}
         checkpoints.prune(self._task.folder, {*self._base, *self._own, *kept})
-        self._last = time.monotonic()
-        return saved
+        return saved, {}
 
 
 def _name(epoch: int) -> str:

@@ -32,6 +32,8 @@ class Objective:
     """The function, or ``"installed_module:function"``, imported where the trial runs."""
     metric: str
     """Name of the metric that is optimised."""
+    seconds_per_epoch: float | None = None
+    """What an epoch of a value that is no Report counts; None to measure the time it takes."""
 
     def __call__(self, task: Task) -> Iterator[Report]:
         """Run the function; stop as diverged at the first value of the metric that is not finite.
@@ -44,15 +46,18 @@ class Objective:
         began = time.perf_counter()
         value = function(task)
         if not isinstance(value, Iterator):
-            yield self._report(value, task.stop, time.perf_counter() - began)
+            yield self._report(value, task.stop, self._took(time.perf_counter() - began, task.stop - task.start))
             return
         epoch = task.start
         with closed_after(value) as values:
             for item in values:
                 now = time.perf_counter()
-                report = self._report(item, epoch + 1, now - began)
+                report = self._report(item, epoch + 1, self._took(now - began, 1))
                 epoch, began = report.epoch, now
                 yield report
+
+    def _took(self, measured: float, epochs: int) -> float:
+        return measured if self.seconds_per_epoch is None else self.seconds_per_epoch * epochs
 
     def _report(self, value: Any, epoch: int, seconds: float) -> Report:
         """The report that ``value`` is, or stands for; epoch and seconds are for one that is none itself."""
@@ -89,9 +94,12 @@ def _whole(name: str, value: Any) -> int:
 
 def _seconds(value: Any) -> float:
     try:
-        return float(value)
+        seconds = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"the objective gave a Report with seconds = {value!r}; it must be a number") from None
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise TypeError(f"the objective gave a Report with seconds = {value!r}; it must be a number from 0 on")
+    return seconds
 
 
 def _checkpoint(value: Any) -> Checkpoint | None:

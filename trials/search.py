@@ -52,7 +52,8 @@ class OneShotSearch:
     ``data``, ``train``, ``measure``, ``choose`` and ``look_up``.
 
     Raises, on calling and while iterating: InvalidValue, UnknownName, DataMissing, DataDamaged, CellUnknown,
-    MetricAbsent for wrong settings, before anything is trained; Diverged, OutOfMemory; CheckpointNotWritten.
+    MetricAbsent for wrong settings, before anything is trained; Diverged, OutOfMemory. A checkpoint that cannot be
+    written is no failure: the report's note ``checkpoint_not_written`` says why, and training goes on.
     """
 
     optimizer: str
@@ -92,8 +93,8 @@ class OneShotSearch:
                 metrics, found, clock = learner.search_epoch()
             epoch, seconds = learner.epoch, time.perf_counter() - began
             due = epoch == task.stop or saver.keeps(epoch) or saver.due(recipe.checkpoint_minutes)
-            saved = saver.save(learner) if due else None
-            yield Report(epoch, metrics, seconds, saved, notes | found, clock)
+            saved, trouble = saver.save(learner) if due else (None, {})
+            yield Report(epoch, metrics, seconds, saved, notes | found | trouble, clock)
             notes = {}
 
     def recipe_of(self, task: Task) -> SearchRecipe:

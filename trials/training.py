@@ -57,7 +57,8 @@ class PartialTraining:
     ``parameters`` (without auxiliary head). Losses are cross-entropies in nats, errors are fractions 0..1.
 
     Raises, on calling and while iterating: InvalidValue, UnknownName, DataMissing, DataDamaged for wrong
-    settings; Diverged, OutOfMemory; CheckpointNotWritten.
+    settings; Diverged, OutOfMemory. A checkpoint that cannot be
+    written is no failure: the report's note ``checkpoint_not_written`` says why, and training goes on.
     """
 
     data: str
@@ -128,8 +129,9 @@ def _train(trial: PartialTraining | FullTraining, task: Task, final: bool) -> It
                 assert learner.data.test is not None
                 metrics |= learner.measure("test", learner.data.test)
         seconds = time.perf_counter() - began
-        saved = saver.save(learner) if epoch == task.stop or saver.due(recipe.checkpoint_minutes) else None
-        yield Report(epoch, metrics, seconds, saved, notes)
+        due = epoch == task.stop or saver.due(recipe.checkpoint_minutes)
+        saved, trouble = saver.save(learner) if due else (None, {})
+        yield Report(epoch, metrics, seconds, saved, notes | trouble)
         notes = {}
 
 

@@ -9,6 +9,7 @@ other, a line that has ended likewise keeps its last value.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from asha_nas.analysis.lines import Line
 from asha_nas.analysis.trajectory import Trajectory
 from asha_nas.errors import InvalidValue, UnknownName, UserError
+from asha_nas.study import Objective
 
 Array = NDArray[np.float64]
 
@@ -59,11 +61,8 @@ class Value:
     """``loss``, or a metric."""
     maximise: bool = False
     """Whether more is better."""
-
-    @property
-    def is_share(self) -> bool:
-        """Whether it is a share of images, which people read in per cent."""
-        return self.name == "regret" or self.name.endswith("error")
+    is_share: bool = False
+    """Whether it is a share of images, which people read in per cent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +158,13 @@ def find_value(lines: Sequence[Line], wanted: str | None = None) -> Value:
         raise UserError(f"these studies optimise {metrics}, and have {known} in common\nSay which: --value NAME")
     if wanted not in common:
         raise UnknownName("value, of those that all studies have,", wanted, common)
-    return Value(wanted, (wanted, "max") in goals)
+    # What a function of a user's own calls an error may be anything.
+    ours = not any(isinstance(entry.spec.problem, Objective) for entry in entries)
+    return Value(wanted, (wanted, "max") in goals, ours and _SHARE.fullmatch(wanted) is not None)
+
+
+_SHARE: Final = re.compile(r"(regret|\w+_error)(_\d+)?")
+"""Metrics of our own problems that are shares of images; ``regret_4`` is that after four epochs."""
 
 
 def values(trajectory: Trajectory, value: Value) -> Array:

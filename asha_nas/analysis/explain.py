@@ -50,9 +50,9 @@ def _visit(history: History, scheduler: AnyScheduler, job: JobRecord, next_job: 
     elif job.failure is not None:
         verdict = f"never goes up: {job.failure.kind}: {job.failure.reason}"
     elif job.stop == history.ladder[-1]:
-        verdict = f"was trained to the end; it is number {rank} of {len(ranked)} at R"
+        verdict = f"was trained to the end; it is number {rank} of {len(ranked)} at R{_within(scheduler, job)}"
     elif isinstance(scheduler, Halving):
-        verdict = _why_halved(scheduler, job, next_job, ranked, allowed)
+        verdict = _why_halved(history, scheduler, job, next_job, ranked, allowed)
     elif isinstance(scheduler, Promoting):
         if next_job is not None:
             verdict = _why_promoted(history, job, next_job, scheduler.eta)
@@ -61,6 +61,11 @@ def _visit(history: History, scheduler: AnyScheduler, job: JobRecord, next_job: 
     else:  # a sweep: all others train every trial to the end
         verdict = f"was trained to its budget; it is number {rank} of {len(ranked)} jobs of that budget"
     return Visit(job.rung, job.stop, job.state, job.loss, rank, len(ranked), allowed, len(ups), verdict)
+
+
+def _within(scheduler: AnyScheduler, job: JobRecord) -> str:
+    several = isinstance(scheduler, Halving) or (isinstance(scheduler, Promoting) and scheduler.first_rungs > 1)
+    return f" in bracket {job.bracket}" if several else ""
 
 
 def _ups(history: History, job: JobRecord) -> list[JobRecord]:
@@ -83,7 +88,12 @@ def _allowed(scheduler: AnyScheduler, job: JobRecord, ranked: list[JobRecord]) -
 
 
 def _why_halved(
-    scheduler: Halving, job: JobRecord, next_job: JobRecord | None, ranked: list[JobRecord], allowed: int
+    history: History,
+    scheduler: Halving,
+    job: JobRecord,
+    next_job: JobRecord | None,
+    ranked: list[JobRecord],
+    allowed: int,
 ) -> str:
     plan = scheduler.brackets[job.bracket % len(scheduler.brackets)]
     place = f"number {ranked.index(job) + 1} of {len(ranked)} results of bracket {job.bracket}"
@@ -94,7 +104,9 @@ def _why_halved(
         return f"went up as {place}; {rule} (job {next_job.number})"
     if ranked.index(job) >= allowed:
         return f"has not gone up: {place}; {rule}"
-    return f"may go up: {place} so far; {rule} when all have ended"
+    if history.state == "open":
+        return f"may go up: {place} so far; {rule} when all have ended"
+    return f"has not gone up: {place}; {rule}, but the study ended before"
 
 
 def _why_promoted(history: History, job: JobRecord, next_job: JobRecord, eta: int) -> str:

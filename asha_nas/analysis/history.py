@@ -145,6 +145,8 @@ class History:
         """The best job so far, each time it changed."""
         self.state = "new"
         """``new``, ``open`` (a driver runs it, or died), or why its last driver stopped."""
+        self.shortage = ""
+        """Where there was no room for checkpoints, in words, if its last driver stopped because of that."""
         self.repeats: dict[int, Trajectory] = {}
         """Of a study that was simulated repeatedly, what is kept of each repeat, by its number."""
         self._fold = TrajectoryFold()
@@ -163,10 +165,11 @@ class History:
         self._fold.add(event, time)
         match event:
             case Opened():
-                self.state = "open"
+                self.state, self.shortage = "open", ""
                 self._sessions.append((time, time))
             case Closed():
                 self.state = event.reason
+                self.shortage = str(event.clock.get("shortage", ""))
             case Asked():
                 job = JobRecord(
                     event.job, event.trial, event.rung, event.start, event.stop, sequence, time, event.bracket
@@ -200,6 +203,11 @@ class History:
         job.told, job.told_at, job.loss, job.failure = sequence, time, event.loss, event.failure
         if job.loss is not None and (not self.incumbents or _rank(job) < _rank(self.incumbents[-1])):
             self.incumbents.append(job)
+
+    @property
+    def found_something(self) -> bool:
+        """Whether a job gave a result, in the study itself or in one of its repeats."""
+        return bool(self.incumbents) or any(len(one) for one in self.repeats.values())
 
     @property
     def last_time(self) -> float | None:

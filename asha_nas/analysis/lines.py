@@ -12,7 +12,7 @@ from asha_nas.analysis.trajectory import Trajectory
 from asha_nas.errors import InvalidValue, NoResult, UserError
 from asha_nas.study import StudySpec
 
-_IGNORED: Final = ("name", "seed", "engine", "retries", "checkpoints", "version")
+_IGNORED: Final = ("name", "seed", "engine", "retries", "checkpoints", "keep", "quota", "version")
 """What may differ between two repeats: nothing of it is what the study is about."""
 _SIMULATED: Final = ("workers", "stragglers", "failures")
 """What counts of an engine after all where it is simulated, as there it is chosen to see what it does."""
@@ -27,21 +27,24 @@ class Entry:
     spec: StudySpec
     trajectories: tuple[Trajectory, ...]
     """Of its repeats if it was simulated repeatedly, else its own; none of them empty."""
+    empty: int = 0
+    """Repeats that are left out, since no job of theirs gave a result."""
 
     @classmethod
     def of(cls, history: History) -> Entry:
         """The study of a history.
 
         Raises:
-            NoResult: nothing has finished yet, in the study or in one of its repeats.
+            NoResult: nothing has given a result, in the study or in any of its repeats.
         """
         name = history.spec.name
-        found = dict(sorted(history.repeats.items())) or {0: history.trajectory}
-        for number, one in found.items():
-            if not len(one):
-                where = f"repeat {number} of " if history.repeats else ""
-                raise NoResult(f"{where}study {name!r} has no result yet\nGo on with it: asha-nas resume {name}")
-        return cls(history.spec, tuple(found.values()))
+        found = [one for _, one in sorted(history.repeats.items())] or [history.trajectory]
+        full = tuple(one for one in found if len(one))
+        if not full:
+            if history.state == "done":
+                raise NoResult(f"study {name!r} has no result\nSee why: asha-nas show {name}")
+            raise NoResult(f"study {name!r} has no result yet\nGo on with it: asha-nas resume {name}")
+        return cls(history.spec, full, len(found) - len(full))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,26 @@ from typing import Annotated
 
 import typer
 
-from asha_nas.cli import bohb, compare, correlate, data, doctor, run, search, show, simulate, space, table, transfer
+from asha_nas import logs
+from asha_nas.cli import (
+    bohb,
+    cluster,
+    cluster_files,
+    compare,
+    correlate,
+    data,
+    doctor,
+    run,
+    search,
+    show,
+    simulate,
+    space,
+    submit,
+    table,
+    transfer,
+)
 from asha_nas.cli.output import err
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.errors import PackagesOverwritten, UserError
 
 app = typer.Typer(
@@ -32,15 +50,20 @@ app.command("simulate", rich_help_panel=_START)(simulate.simulate)
 app.command("resume", rich_help_panel=_START)(run.resume)
 app.command("evaluate", rich_help_panel=_START)(run.evaluate)
 app.command("transfer", rich_help_panel=_START)(transfer.transfer)
+app.command("submit", rich_help_panel=_START)(submit.submit)
+app.command("cancel", rich_help_panel=_START)(submit.cancel)
 app.command("ls", rich_help_panel=_READ)(show.ls)
 app.command("show", rich_help_panel=_READ)(show.show)
 app.command("best", rich_help_panel=_READ)(show.best)
 app.command("explain", rich_help_panel=_READ)(show.explain)
+app.command("logs", rich_help_panel=_READ)(submit.logs)
 app.command("compare", rich_help_panel=_READ)(compare.compare)
 app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)
 app.add_typer(table.app, name="table", rich_help_panel=_PREPARE)
 app.add_typer(space.app, name="space", rich_help_panel=_PREPARE)
+cluster.app.add_typer(cluster_files.app, name="files")
+app.add_typer(cluster.app, name="cluster", rich_help_panel=_PREPARE)
 app.command("doctor", rich_help_panel=_PREPARE)(doctor.doctor)
 
 
@@ -53,15 +76,21 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _all(
     _shown: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    log_file: Annotated[
+        Path | None, typer.Option("--log-file", envvar="ASHA_NAS_LOG", help="Log to its end, as JSON lines.")
+    ] = None,
 ) -> None:
     """Options before a command."""
+    if log_file is not None:
+        logs.write_to_file(log_file)
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C."""
+    """Run the command line. Exit codes: 0 well, 1 a defect, 2 a mistake told in plain words, 130 Ctrl-C or SIGTERM."""
     try:
-        check_packages()
-        app(prog_name="asha-nas")
+        with sigterm_as_ctrl_c():
+            check_packages()
+            app(prog_name="asha-nas")
     except UserError as error:
         err.print(f"[bold red]asha-nas:[/] {_escaped(str(error))}", soft_wrap=True)
         sys.exit(2)

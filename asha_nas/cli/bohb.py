@@ -16,12 +16,15 @@ from asha_nas.cli.options import (
     EngineOption,
     GpusOption,
     JsonOption,
+    KeepOption,
     NameOption,
     PlanOption,
+    QuotaOption,
     RecipeOption,
     SeedOption,
     StoreOption,
     WorkersOption,
+    checkpoint_options,
 )
 from asha_nas.cli.running import free_name, settings, start
 from asha_nas.errors import UnknownName
@@ -91,6 +94,8 @@ def bohb(
     address: AddressOption = None,
     dashboard: DashboardOption = True,
     checkpoints: CheckpointsOption = None,
+    keep_checkpoints: KeepOption = False,
+    quota: QuotaOption = None,
     draw: Annotated[
         Path | None, typer.Option("--draw", metavar="FILE", help="Where to draw the incumbents (.svg or .png).")
     ] = None,
@@ -108,7 +113,7 @@ def bohb(
     usual, store = BUDGETS[data], Store(store_url)
     values: dict[str, Any] = {
         "name": name or free_name(store, f"bohb-{optimizer}-{space}-{config_space}"), "seed": seed,
-        "checkpoints": checkpoints,
+        "checkpoints": checkpoints, **checkpoint_options(keep_checkpoints, quota),
         "problem": {
             "kind": "tune", "optimizer": optimizer, "space": space, "config_space": config_space, "data": data,
             "variant": variant, **({} if table is None else {"table": table}), "recipe": settings(recipe or []),

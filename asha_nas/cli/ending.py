@@ -14,7 +14,7 @@ from asha_nas.analysis import evaluation as evaluated
 from asha_nas.cli import incumbent_view, search_view, show
 from asha_nas.cli.files import drawing
 from asha_nas.cli.output import out, print_json
-from asha_nas.store.database import default_url
+from asha_nas.store.place import ENVIRONMENT
 from asha_nas.study import FullTraining, Lookup, PartialTraining, Search, Simulation, StudySpec, Tabulation, Tune
 
 
@@ -26,7 +26,7 @@ def print_end_json(study: Any, draw: Path | None) -> None:
         print_json({"study": study.name, "state": history.state, "table": path, "cost": history.cost()})
     elif isinstance(study.spec.problem, Search):
         print_json(search_view.as_values(study.spec, history, draw or drawing(study.name)))
-    elif history.incumbents and isinstance(study.spec.engine, Simulation):
+    elif history.found_something and isinstance(study.spec.engine, Simulation):
         print_json(incumbent_view.repeats_values(study.spec, history, draw or drawing(study.name)))
     elif history.incumbents and isinstance(study.spec.problem, Tune):
         print_json(incumbent_view.tuned_values(study.spec, history, draw or drawing(study.name)))
@@ -42,13 +42,19 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
         raise typer.Exit(130)
     if reason == "time":
         out.print("the time limit is reached; the jobs that were running have been finished")
-        out.print(f"go on for longer with: [bold]{command('resume', study)} --max-hours H[/]\n", soft_wrap=True)
+        out.print(f"go on for longer with: [bold]{command('resume', study, '--max-hours H')}[/]\n", soft_wrap=True)
+    if reason == "full":
+        out.print(f"stopped before it is full: {history.shortage}", soft_wrap=True)
+        out.print("nothing is lost; the jobs that were running have been finished")
+        more = "with more room" if "quota" not in history.shortage else "with more room, --quota SIZE"
+        out.print(f"go on {more}: [bold]{command('resume', study)}[/]", soft_wrap=True)
+        raise typer.Exit(1)
     if reason == "failing":
         out.print("stopped: job after job gave no result. What was done is kept; what was lost is done again later")
         out.print(f"see why: [bold]{command('show', study)}[/]", soft_wrap=True)
         out.print(f"mend that, then go on with: [bold]{command('resume', study)}[/]", soft_wrap=True)
         raise typer.Exit(1)
-    if not history.incumbents:
+    if not history.found_something:
         out.print(f"no job gave a result; see why: [bold]{command('show', study)}[/]", soft_wrap=True)
         raise typer.Exit(1)
     _end_of(study.spec)(study, history, draw)
@@ -56,8 +62,12 @@ def print_end(study: Any, reason: str, draw: Path | None) -> None:
 
 def command(verb: str, study: Any, *more: str) -> str:
     """A command to type next, with the store where it is not the one that is found by itself."""
-    place = [] if study.store.url == default_url() else [f"--store {shlex.quote(study.store.url)}"]
-    return " ".join(["asha-nas", verb, study.name, *more, *place])
+    words = ["asha-nas", verb, study.name, *more]
+    if not study.store.is_default and study.store.has_password:
+        words.append(f"   # with the URL of the store, and its password, in {ENVIRONMENT}")
+    elif not study.store.is_default:
+        words.append(f"--store {shlex.quote(study.store.url)}")
+    return " ".join(words)
 
 
 # --- one for each kind of study --------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from asha_nas import lookups
 from asha_nas.analysis import History, JobRecord
 from asha_nas.analysis.search import Spread, spread
 from asha_nas.analysis.trajectory import Trajectory
-from asha_nas.cli.output import err, out, table
+from asha_nas.cli.output import err, out, settings_text, table
 from asha_nas.live import duration
 from asha_nas.live_search import percent
 from asha_nas.study import StudySpec
@@ -27,7 +26,7 @@ def print_tuned(spec: StudySpec, history: History, drawing: Path) -> None:
     heads = ["", "trial", "epochs", "valid", "test", "regret"]
     out.print(table(heads, rows, right=tuple(heads[1:])))
     for name, job in _compared(history).items():
-        out.print(f"{name}: {_settings(history.trial(job.trial).config)}", soft_wrap=True, markup=False)
+        out.print(f"{name}: {settings_text(history.trial(job.trial).config)}", soft_wrap=True, markup=False)
     print_incumbents(history.trajectory)
     _say_more(spec, history, drawing)
 
@@ -94,10 +93,11 @@ def draw(spec: StudySpec, history: History, path: Path) -> bool:
     from asha_nas.analysis import comparison, lines  # noqa: PLC0415 - imports SciPy
     from asha_nas.analysis.comparison_plot import draw_comparison  # noqa: PLC0415 - imports matplotlib
 
-    if not history.incumbents:
+    if not history.found_something:
         return False
     found = lines.lines([lines.Entry.of(history)])
-    axis, value = comparison.find_axis("spent"), comparison.find_value(found, None)
+    timed = found[0].trajectories[0].end.spent_seconds > 0
+    axis, value = comparison.find_axis("spent" if timed else "evaluations"), comparison.find_value(found, None)
     try:  # what was found is not lost for want of a drawing
         path.parent.mkdir(parents=True, exist_ok=True)
         draw_comparison(path, comparison.averaged(found, axis, value), axis, value, spec.name)
@@ -138,11 +138,6 @@ def _values(history: History, job: JobRecord) -> dict[str, Any]:
         "trial": job.trial, "epochs": job.stop, "config": dict(trial.config), "origin": trial.origin,
         "metrics": job.metrics.get(job.stop, {}), "cell": job.notes.get("cell"), "hash": job.notes.get("hash"),
     }  # fmt: skip
-
-
-def _settings(config: Mapping[str, Any]) -> str:
-    shown = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in config.items()}
-    return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
 # --- over repeats ----------------------------------------------------------------------------------

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from asha_nas.cli.output import err
 from asha_nas.store import Store
+from asha_nas.store.place import ENVIRONMENT, locate
+from asha_nas.study.size import parse_size
 
 
 def names() -> list[str]:
@@ -15,16 +19,41 @@ def names() -> list[str]:
     return [study.name for study in Store().studies()]
 
 
+def _warn_of_password(context: typer.Context, url: str | None) -> str | None:
+    """Everyone on the machine may read a command line; an environment only its owner."""
+    typed = url is not None and url != os.environ.get(ENVIRONMENT) and not context.resilient_parsing
+    if typed and locate(url).passwords:
+        err.print(
+            "note: while this runs, everyone on this machine can see the store's password in the list of processes\n"
+            f"Put the URL into {ENVIRONMENT} instead, or the password into ~/.pgpass.", style="yellow", soft_wrap=True,
+        )  # fmt: skip
+    return url
+
+
 StoreOption = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", envvar="ASHA_NAS_STORE", help="Store: a database URL or an SQLite file."),
-]
+    typer.Option(
+        "--store", metavar="URL", envvar=ENVIRONMENT, callback=_warn_of_password,
+        help="Store: a database URL or an SQLite file.",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Print what would run, and run nothing.")]
 NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", autocompletion=names)]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the new study; by default a free one.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Everything random follows from it.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="ray, or inline (one after the other in this process).")]
+
+
+def _runs_here(kind: str | None) -> str | None:
+    if kind == "simulator":
+        raise typer.BadParameter("studies are simulated by: asha-nas simulate STUDY.toml", param_hint="--engine")
+    return kind
+
+
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", callback=_runs_here, help="ray, or inline (one after the other in this process)."),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", "-w", min=1, help="Jobs at a time; by default as many as there is room for.")
 ]
@@ -50,3 +79,18 @@ DrawOption = Annotated[
 CheckpointsOption = Annotated[
     str | None, typer.Option("--checkpoints", metavar="URL", help="Folder for checkpoints that all workers reach.")
 ]
+KeepOption = Annotated[
+    bool, typer.Option("--keep-checkpoints", help="Keep also the checkpoints of trials that cannot go on any more.")
+]
+QuotaOption = Annotated[
+    str | None,
+    typer.Option("--quota", metavar="SIZE", help="What checkpoints may take together, such as 20GB; it stops before."),
+]
+
+
+def checkpoint_options(keep: bool, quota: str | None) -> dict[str, Any]:
+    """What ``--keep-checkpoints`` and ``--quota`` set in a study; nothing where they are not given."""
+    return {
+        **({"keep": "all"} if keep else {}),
+        **({} if quota is None else {"quota": parse_size(quota)}),
+    }

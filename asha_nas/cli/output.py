@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -29,6 +30,12 @@ def table(columns: list[str], rows: list[list[Any]], *, right: tuple[str, ...] =
     for row in rows:
         made.add_row(*("·" if cell is None else str(cell) for cell in row))
     return made
+
+
+def settings_text(config: Mapping[str, Any]) -> str:
+    """A configuration in a line, numbers to three digits."""
+    shown = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in config.items()}
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
 def size(count: float) -> str:

@@ -38,6 +38,6 @@ def print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:
             f" ({plan.seconds_per_epoch:.2g} s an epoch: {plan.seconds_source})"
         )
     if plan.disk_bytes is not None:
-        out.print(f"disk: about {size(plan.disk_bytes)} of checkpoints")
+        out.print(f"disk: about {size(plan.disk_bytes)} of checkpoints, {size(plan.peak_bytes or 0)} at most at a time")
     for warning in plan.warnings:
         out.print(f"note: {warning}", style="yellow")

@@ -21,19 +21,23 @@ from asha_nas.cli.options import (
     EngineOption,
     GpusOption,
     JsonOption,
+    KeepOption,
     NameArgument,
     NameOption,
     PlanOption,
+    QuotaOption,
     RecipeOption,
     SeedOption,
     StoreOption,
     WorkersOption,
+    checkpoint_options,
 )
 from asha_nas.cli.output import out
 from asha_nas.cli.running import check_draw, free_name, go_on, settings, start
 from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
-from asha_nas.study import Lookup, PartialTraining, Search, StudySpec, Tune, make_spec, read_spec
+from asha_nas.study import Lookup, OneShot, PartialTraining, StudySpec, make_spec, read_spec
+from asha_nas.study.size import parse_size
 from trials.recipe import RECIPES
 
 SPACES = {"darts-cnn": "darts-cnn"}
@@ -71,6 +75,8 @@ def asha(
     address: AddressOption = None,
     dashboard: DashboardOption = True,
     checkpoints: CheckpointsOption = None,
+    keep_checkpoints: KeepOption = False,
+    quota: QuotaOption = None,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
@@ -87,6 +93,7 @@ def asha(
     store = Store(store_url)
     values: dict[str, Any] = {
         "name": name or free_name(store, f"asha-{data}"), "seed": seed, "checkpoints": checkpoints,
+        **checkpoint_options(keep_checkpoints, quota),
         "problem": {
             "kind": SPACES[space], "data": data, "operations": operations,
             "recipe": settings(recipe or []),
@@ -106,13 +113,15 @@ def asha(
 def run(
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
     name: NameOption = None,
+    keep_checkpoints: KeepOption = False,
+    quota: QuotaOption = None,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the study that a file describes."""
-    spec = read_spec(file, name=name)
+    spec = read_spec(file, name=name, **checkpoint_options(keep_checkpoints, quota))
     start(spec, Store(store_url), plan=plan, draw=draw, as_json=as_json)
 
 
@@ -121,6 +130,10 @@ def resume(
     max_hours: Annotated[
         float | None, typer.Option("--max-hours", help="A new time limit, over all sessions together.")
     ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="That play repeats of a simulated study.")
+    ] = None,
+    quota: QuotaOption = None,
     draw: DrawOption = None,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
@@ -137,7 +150,8 @@ def resume(
             out.print(f"{name} is done; nothing is left to do\n")
             print_end(study, "done", draw)
         return
-    go_on(study, draw=draw, as_json=as_json, max_hours=max_hours)
+    bytes_given = None if quota is None else parse_size(quota)
+    go_on(study, draw=draw, as_json=as_json, max_hours=max_hours, quota=bytes_given, processes=processes)
 
 
 def evaluate(
@@ -163,14 +177,15 @@ def evaluate(
     """
     store = Store(store_url)
     _, spec, history = show.open_study(study, store)
-    if not isinstance(spec.problem, PartialTraining | Search):
+    if not isinstance(spec.problem, PartialTraining | OneShot):
         rule = f"{study} searches no architectures that can be trained here"
-        if isinstance(spec.problem, Lookup | Tune):
+        if isinstance(spec.problem, Lookup):
             rule = f"{study} finds cells whose test error a table tells: asha-nas best {study}"
         raise typer.BadParameter(rule, param_hint="STUDY")
     data, found = spec.problem.data, history.trial(history.best.trial if trial is None else trial)
     values = {
         "name": name or free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,
+        "keep": spec.keep, "quota": spec.quota,
         "problem": {
             "kind": "evaluate", "genotype": _genotype(spec, found), "data": data,
             "recipe": {**_whole_recipe(spec.problem), **settings(recipe or [])},
@@ -187,18 +202,18 @@ def evaluate(
 
 def _genotype(spec: StudySpec, trial: TrialRecord) -> str:
     """The architecture that a trial is, or that it has found."""
-    if not isinstance(spec.problem, Search):
+    if not isinstance(spec.problem, OneShot):
         return str(trial.config["genotype"])
     if spec.problem.space != "darts-cnn":
         rule = f"{spec.name} finds cells of {spec.problem.space}, whose test error a table tells"
         raise typer.BadParameter(f"{rule}: asha-nas best {spec.name}", param_hint="STUDY")
-    found = found_text(trial.jobs[-1])
+    found = found_text(trial.telling)
     if found is None:
         raise NoResult(f"trial {trial.number} of {spec.name} has found nothing yet\nSee: asha-nas show {spec.name}")
     return found
 
 
-def _whole_recipe(problem: PartialTraining | Search) -> dict[str, Any]:
+def _whole_recipe(problem: PartialTraining | OneShot) -> dict[str, Any]:
     """How to train from scratch, on all of the training set: a search may have looked at a part of it only."""
-    recipe = RECIPES[problem.data] if isinstance(problem, Search) else problem.recipe
+    recipe = RECIPES[problem.data] if isinstance(problem, OneShot) else problem.recipe
     return {**dataclasses.asdict(recipe), "threads": problem.recipe.threads, "train_limit": None}

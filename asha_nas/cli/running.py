@@ -76,17 +76,23 @@ def check_draw(spec: StudySpec, path: Path | None) -> None:
 
 
 def go_on(
-    study: Any, *, draw: Path | None, as_json: bool, max_hours: float | None = None, processes: int | None = None
+    study: Any,
+    *,
+    draw: Path | None,
+    as_json: bool,
+    max_hours: float | None = None,
+    quota: int | None = None,
+    processes: int | None = None,
 ) -> None:
     """Run a study, new or begun, and tell how it goes."""
     from asha_nas.plan import planned_epochs  # noqa: PLC0415
 
     spec, history = study.spec, study.history()
     if as_json:
-        reason = study.run(max_hours=max_hours, processes=processes)
+        reason = study.run(max_hours=max_hours, quota=quota, processes=processes)
         print_end_json(study, draw)
-        nothing = reason == "done" and not study.history().incumbents
-        raise typer.Exit({"interrupted": 130, "failing": 1}.get(reason, int(nothing)))
+        nothing = reason == "done" and not study.history().found_something
+        raise typer.Exit({"interrupted": 130, "failing": 1, "full": 1}.get(reason, int(nothing)))
     goes_on = f", going on after {len(history.jobs)} jobs" if history.jobs else ""
     out.print(f"[bold]{study.name}[/]: {described(spec)}{goes_on}", soft_wrap=True)
     out.print(f"stop it with Ctrl-C or kill it; go on with: [bold]{command('resume', study)}[/]\n", soft_wrap=True)
@@ -97,6 +103,7 @@ def go_on(
         reason = study.run(
             [listener],
             max_hours=max_hours,
+            quota=quota,
             processes=processes,
             announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim"),
         )

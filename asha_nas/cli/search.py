@@ -14,11 +14,14 @@ from asha_nas.cli.options import (
     DashboardOption,
     GpusOption,
     JsonOption,
+    KeepOption,
     NameOption,
     PlanOption,
+    QuotaOption,
     RecipeOption,
     StoreOption,
     WorkersOption,
+    checkpoint_options,
 )
 from asha_nas.cli.running import free_name, settings, start
 from asha_nas.store import Store
@@ -72,6 +75,8 @@ def search(
     address: AddressOption = None,
     dashboard: DashboardOption = True,
     checkpoints: CheckpointsOption = None,
+    keep_checkpoints: KeepOption = False,
+    quota: QuotaOption = None,
     max_hours: Annotated[float | None, typer.Option("--max-hours", help="Hours to run.")] = None,
     draw: Annotated[
         Path | None, typer.Option("--draw", metavar="FILE", help="Where to draw the curves (.svg or .png).")
@@ -91,6 +96,7 @@ def search(
     single = len(chosen) * len(budgets or [0]) == 1 and workers is None and address is None
     values: dict[str, Any] = {
         "name": name or free_name(store, f"{optimizer}-{space}-{data}"), "checkpoints": checkpoints,
+        **checkpoint_options(keep_checkpoints, quota),
         "problem": {
             "kind": "search", "optimizer": optimizer, "space": space, "data": data, "variant": variant,
             **({} if table is None else {"table": table}),

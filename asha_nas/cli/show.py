@@ -16,7 +16,7 @@ from asha_nas.analysis import explain as explain_trial
 from asha_nas.analysis.search import found_text
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.cli.options import DrawOption, JsonOption, NameArgument, StoreOption
-from asha_nas.cli.output import out, print_json, table
+from asha_nas.cli.output import out, print_json, settings_text, table
 from asha_nas.errors import StudyUnreadable
 from asha_nas.live import duration, ladder_table
 from asha_nas.store import Store, StudyRecord
@@ -147,10 +147,12 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
 def _lost(job: JobRecord) -> str:
     """What became of the job's checkpoints, in words; empty if nothing did."""
     words = []
+    if "checkpoint_not_written" in job.notes:
+        words.append(str(job.notes["checkpoint_not_written"]))
     if "damaged_checkpoint" in job.notes:
         words.append(f"checkpoint {job.notes['damaged_checkpoint']} was damaged")
     if "retrained_from_epoch" in job.notes:
-        if not words:
+        if "damaged_checkpoint" not in job.notes:
             words.append("its last checkpoint was lost")
         words.append(f"trained again from epoch {job.notes['retrained_from_epoch']}")
     return "; ".join(words)
@@ -178,7 +180,7 @@ def _short(spec: StudySpec, trial: TrialRecord) -> str:
     if isinstance(spec.problem, Search):
         job = trial.jobs[-1]
         return f"{trial.config.get('seed', '·')}  {job.notes.get('hash', found_text(job))}"
-    return trial.identity or json.dumps(dict(trial.config))
+    return trial.identity or settings_text(trial.config)
 
 
 def _config_text(spec: StudySpec, trial: TrialRecord) -> str:
@@ -186,8 +188,7 @@ def _config_text(spec: StudySpec, trial: TrialRecord) -> str:
     if isinstance(spec.problem, OneShot):
         job = trial.telling
         found = " ".join(text for text in (job.notes.get("hash"), found_text(job)) if text)
-        settings = ", ".join(f"{key} {_setting(value)}" for key, value in config.items())
-        return f"{settings}: {found or 'nothing found yet'}"
+        return f"{settings_text(config)}: {found or 'nothing found yet'}"
     if isinstance(cells := config.get("cells"), list):
         return f"{len(cells)} cells, repeat {config.get('repeat', 0)}, such as {cells[0]}"
     if isinstance(spec.problem, Lookup):
@@ -266,10 +267,6 @@ def print_best(history: History) -> None:
     out.print(_config_text(history.spec, history.trial(job.trial)), soft_wrap=True, markup=False)
     for remark in lookups.remarks(history.spec):
         out.print(f"note: {remark}", style="yellow", soft_wrap=True)
-
-
-def _setting(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> str:

@@ -150,6 +150,11 @@ def _run(part: logic.Part, store: Store, quiet: bool) -> logic.Found:
         if not quiet:
             out.print("interrupted; nothing is lost. Go on with the same command.")
         raise typer.Exit(130)
+    if reason == "full":
+        if not quiet:
+            out.print(f"stopped before it is full: {study.history().shortage}", soft_wrap=True)
+            out.print("make room, then go on with the same command")
+        raise typer.Exit(1)
     if reason == "failing":
         if not quiet:
             words = f"asha-nas show {shlex.quote(study.name)}"

@@ -22,6 +22,9 @@ from asha_nas.engines.protocol import Assignment, JobSource
 from asha_nas.schedulers import DONE, Answer
 from trials.contract import Failure, Report, Trial, run, step
 
+_STREAM = 1
+"""Sets these draws apart from those of samplers, which are seeded by (seed, number): NumPy ignores zeros at the end."""
+
 LOST = Failure("worker_lost", "the simulated worker was lost")
 
 
@@ -85,7 +88,7 @@ class SimulatorEngine:
     def _start(self, assignment: Assignment, trial: Trial) -> None:
         slowness, lost_at = 1.0, math.inf
         if self._stragglers or self._failures:
-            rng = np.random.default_rng([self._seed, assignment.job.number, assignment.attempt])
+            rng = np.random.default_rng([self._seed, assignment.job.number, assignment.attempt, _STREAM])
             slowness += abs(self._stragglers * rng.standard_normal())
             if self._failures:
                 lost_at = self._now + rng.exponential(3600 / self._failures)

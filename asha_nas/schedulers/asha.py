@@ -21,6 +21,12 @@ those with a better result. Ties are broken by trial number, so the order is tot
 A trial that diverged counts among the n (it is a result, ranked last) and never goes up. A trial
 that crashed does not count: nothing was learned about it, and an outage must not promote others.
 
+**Who will never go up.** A rung can hold so many results at most: those it has, those of jobs in flight, and of those
+that may still come from below, which follows from the rung below in the same way, down to the configurations not yet
+begun. With N at most, whoever has ⌊N/η⌋ or more before it is finished, where those before it are the promoted trials
+that its rule counts and the waiting ones that are better, which have to go up first. N never grows, so a trial that
+is finished stays so. Where nothing bounds a study, only those that failed and those at the top are.
+
 **Brackets.** With several, bracket b begins at rung b and has rungs of its own from there on: asynchronous Hyperband
 (Li et al., section 3.2), which hedges against low rungs that say little. Hyperband gives each bracket the same budget;
 so a new configuration begins in the bracket that was handed out the fewest epochs so far.
@@ -41,20 +47,24 @@ _Ranked = tuple[float, int]  # (loss, trial): the order of a rung, ties by trial
 
 
 class Rung:
-    """The results at one rung. Recording and promoting cost O(log n)."""
+    """The results at one rung. Recording, promoting and closing cost O(log n) a trial."""
 
     def __init__(self, eta: int, promotion: str) -> None:
         self._eta = eta
         self._capped = promotion == "capped"
         self._waiting: list[_Ranked] = []  # a heap: best first
         self._promoted: SortedList[_Ranked] = SortedList()
+        self._open: SortedList[_Ranked] = SortedList()  # those waiting that were not closed; decides nothing
         self.results = 0
+        self.running = 0
+        """Jobs in flight that reach it."""
 
     def record(self, trial: int, loss: float | None) -> None:
         """Add a result; ``None`` for a trial that diverged."""
         self.results += 1
         if loss is not None:
             heapq.heappush(self._waiting, (loss, trial))
+            self._open.add((loss, trial))
 
     def promotable(self) -> int | None:
         """The trial to promote next, if there is one. Changes nothing."""
@@ -65,7 +75,33 @@ class Rung:
 
     def promote(self) -> None:
         """The trial that ``promotable`` named goes up."""
-        self._promoted.add(heapq.heappop(self._waiting))
+        best = heapq.heappop(self._waiting)
+        self._promoted.add(best)
+        self._open.discard(best)
+
+    def close(self, arriving: int, fitting: int | None) -> tuple[list[int], int]:
+        """Part with the trials that will never go up.
+
+        Args:
+            arriving: results that may still come, at most.
+            fitting: promotions that there is still room for; ``None`` for no bound.
+
+        Returns:
+            Those trials, each named once, and how many others, with those to come, may still go up at most.
+        """
+        limit = 0 if fitting == 0 else (self.results + arriving) // self._eta
+        closed = []
+        while self._open and self._before_last() >= limit:
+            closed.append(self._open.pop()[1])
+        most = len(self._open) + arriving if limit else 0
+        if self._capped:
+            most = max(0, min(most, limit - len(self._promoted)))
+        return closed, most if fitting is None else min(most, fitting)
+
+    def _before_last(self) -> int:
+        """How many will have been promoted before the last of the open ones can be, as its rule counts them."""
+        promoted = len(self._promoted) if self._capped else self._promoted.bisect_left(self._open[-1])
+        return len(self._open) - 1 + promoted
 
 
 class ASHA:
@@ -113,6 +149,7 @@ class ASHA:
         self._places = [(k, b) for k in reversed(range(len(rungs) - 1)) for b in range(min(brackets, k + 1))]
         self._spent = [0] * brackets  # epochs handed out
         self._trials: list[Config] = []
+        self._finished: list[int] = []
         self._desk = Desk()
 
     def ask(self) -> Job | Answer:
@@ -123,6 +160,7 @@ class ASHA:
             if trial is not None and self._fits(stop - start):
                 self._rungs[bracket][k].promote()
                 self._spent[bracket] += stop - start
+                self._expect(bracket, k + 1)
                 return self._desk.hand_out(trial, self._trials[trial], k + 1, start, stop, bracket)
         return self._start_new()
 
@@ -131,8 +169,23 @@ class ASHA:
         self._desk.take_back(job)
         self._sampler.learn(job, outcome)
         rung = self._rungs[job.bracket].get(job.rung)
-        if rung is not None and (outcome.loss is not None or outcome.diverged):
-            rung.record(job.trial, outcome.loss)
+        if rung is not None:
+            rung.running -= 1
+            if outcome.loss is not None or outcome.diverged:
+                rung.record(job.trial, outcome.loss)
+        if rung is None or outcome.loss is None:
+            self._finished.append(job.trial)
+
+    def finished(self) -> Sequence[int]:
+        """Trials that will never have another job; O(rungs) and, once for each trial, O(log n)."""
+        if self._configs is not None or self._max_epochs is not None:
+            for bracket, rungs in enumerate(self._rungs):
+                arriving = self._not_begun(bracket)
+                for k, rung in rungs.items():  # from the lowest up
+                    fitting = self._room(self._epochs[k + 1] - self._starts[k + 1])
+                    closed, arriving = rung.close(rung.running + arriving, fitting)
+                    self._finished += closed
+        return self._finished
 
     def _start_new(self) -> Job | Answer:
         trial = len(self._trials)
@@ -144,7 +197,22 @@ class ASHA:
         made = self._sampler.propose(trial)
         self._trials.append(made.config)
         self._spent[bracket] += self._epochs[bracket]
+        self._expect(bracket, bracket)
         return self._desk.hand_out(trial, made.config, bracket, 0, self._epochs[bracket], bracket, made.origin)
+
+    def _expect(self, bracket: int, k: int) -> None:
+        if (rung := self._rungs[bracket].get(k)) is not None:
+            rung.running += 1
+
+    def _not_begun(self, bracket: int) -> int:
+        """Configurations that may still begin in a bracket of a bounded study, at most."""
+        bounds = [None if self._configs is None else self._configs - len(self._trials)]
+        bounds.append(self._room(self._epochs[bracket]))
+        return min(bound for bound in bounds if bound is not None)
+
+    def _room(self, epochs: int) -> int | None:
+        """Jobs of so many epochs that still fit; ``None`` for no bound."""
+        return None if self._max_epochs is None else (self._max_epochs - self._desk.epochs) // epochs
 
     def _fits(self, epochs: int) -> bool:
         return self._max_epochs is None or self._desk.epochs + epochs <= self._max_epochs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from asha_nas.schedulers.protocol import Answer, Desk, Job, Outcome, Sampler
 
 
@@ -26,6 +28,7 @@ class FullTraining:
         self._R = R
         self._configs = configs
         self._max_epochs = max_epochs
+        self._finished: list[int] = []
         self._desk = Desk()
 
     def ask(self) -> Job | Answer:
@@ -42,3 +45,8 @@ class FullTraining:
         """Take the end of a job."""
         self._desk.take_back(job)
         self._sampler.learn(job, outcome)
+        self._finished.append(job.trial)
+
+    def finished(self) -> Sequence[int]:
+        """All whose job has ended."""
+        return self._finished

@@ -19,6 +19,9 @@ guarantees, which ``tests/contracts/scheduler.py`` holds every implementation to
    budget is a training from scratch, at 0.
 7. **Told once.** ``tell`` takes a job in flight exactly once, in any order; anything else is a
    :class:`ProtocolError` and changes nothing.
+8. **Finished is final.** A trial that ``finished`` names has no job in flight and gets none in any
+   continuation. It names more and more trials, each once, and all of them when the study is over.
+   Asking for them changes no decision.
 
 Most cores only say *how long* a configuration is trained; *which* one is tried next they ask a
 :class:`Sampler`, so that every way of doing the one goes with every way of doing the other.
@@ -27,7 +30,7 @@ Most cores only say *how long* a configuration is trained; *which* one is tried 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -115,6 +118,10 @@ class Scheduler(Protocol):
         """
         ...
 
+    def finished(self) -> Sequence[int]:
+        """Trials that will never have another job, in any order; those named before come first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -123,7 +130,7 @@ class Proposal:
     config: Config
     """Plain JSON values."""
     origin: str
-    """``default``, ``random``, ``model``, ``mutation`` or ``policy``: what made it."""
+    """``default``, ``random``, ``model``, ``mutation`` or ``policy``: what made it; in brackets if that failed."""
 
 
 class Sampler(Protocol):

@@ -32,6 +32,7 @@ class Sweep:
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self._waiting = deque(pieces)
         self._running: dict[int, Piece] = {}
+        self._finished: list[int] = []
         self._desk = Desk()
 
     def ask(self) -> Job | Answer:
@@ -49,3 +50,8 @@ class Sweep:
         piece = self._running.pop(job.number)
         if outcome.loss is None and not outcome.diverged:
             self._waiting.append(piece)
+        self._finished.append(job.trial)
+
+    def finished(self) -> Sequence[int]:
+        """All whose job has ended; what is handed out again is another trial."""
+        return self._finished

@@ -6,14 +6,15 @@ the next one, so that workers idle only at the very end. With a sampler that lea
 arXiv:1807.01774).
 
 Who goes on: the best of those that have a result, ties by trial number. One that diverged or crashed never does; if
-fewer have a result than may go on, all of them do, and if none has, the bracket ends there.
+fewer have a result than may go on, all of them do, and if none has, the bracket ends there. So whoever has as many
+better ones before it as may go on is finished, though its stage is not over yet.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from asha_nas.schedulers.brackets import Bracket
 from asha_nas.schedulers.protocol import Answer, Config, Desk, Job, Outcome, Sampler
@@ -26,9 +27,20 @@ class _Course:
         self.plan = plan
         self.stage = 0
         self.begun = 0  # configurations that it has begun
+        self.stuck = False  # whether what it would hand out next is known to fit no more
         self.queue: deque[int] = deque()  # trials to go on, best first
         self._running = 0
-        self._results: list[tuple[float, int]] = []
+        self._best: list[tuple[float, int]] = []  # as many as may go on; a heap of (-loss, -trial): the worst first
+
+    @property
+    def going_on(self) -> int:
+        """How many of this stage may go on."""
+        return self.plan.sizes[self.stage + 1] if self.stage + 1 < len(self.plan.sizes) else 0
+
+    @property
+    def waiting(self) -> list[int]:
+        """Trials that may go on, as far as results tell."""
+        return [*self.queue, *(-trial for _, trial in self._best)]
 
     @property
     def rung(self) -> int:
@@ -44,18 +56,26 @@ class _Course:
         """One of its jobs is handed out."""
         self._running += 1
 
-    def end(self, trial: int, loss: float | None) -> bool:
-        """A job has ended. Returns whether that has opened the next stage, for the trials in ``queue``."""
+    def end(self, trial: int, loss: float | None) -> tuple[bool, int | None]:
+        """A job has ended.
+
+        Returns:
+            Whether that has opened the next stage, for the trials in ``queue``; and a trial that cannot go on any more.
+        """
         self._running -= 1
-        if loss is not None:
-            self._results.append((loss, trial))
-        if self._running or self.queue or self.begins or self.stage + 1 == len(self.plan.sizes):
-            return False
-        best = heapq.nsmallest(self.plan.sizes[self.stage + 1], self._results)
-        self._results.clear()
+        beaten: int | None = trial
+        if loss is not None and len(self._best) < self.going_on:
+            heapq.heappush(self._best, (-loss, -trial))
+            beaten = None
+        elif loss is not None and self.going_on:
+            beaten = -heapq.heappushpop(self._best, (-loss, -trial))[1]
+        if self._running or self.queue or self.begins or not self.going_on:
+            return False, beaten
+        best = sorted(self._best, reverse=True)
+        self._best.clear()
         self.stage += 1
-        self.queue.extend(trial for _, trial in best)
-        return bool(best)
+        self.queue.extend(-trial for _, trial in best)
+        return bool(best), beaten
 
 
 class SynchronousHalving:
@@ -95,12 +115,15 @@ class SynchronousHalving:
         self._courses: list[_Course] = []
         self._ready: list[int] = []  # a heap: numbers of courses with trials to go on
         self._trials: list[Config] = []
+        self._finished: list[int] = []
+        self._named: set[int] = set()  # the same
+        self._open: list[_Course] = []  # those not known to be stuck; kept where epochs are bounded
         self._desk = Desk()
 
     def ask(self) -> Job | Answer:
         """The next trial to go on, of the oldest bracket that has one, else a new configuration, else WAIT or DONE."""
         for number in self._ready if self._max_epochs is None else sorted(self._ready):
-            if self._fits(self._cost(self._courses[number])):
+            if self._fits(self._cost(self._courses[number].rung)):
                 return self._go_on(number)
         return self._begin()
 
@@ -108,8 +131,32 @@ class SynchronousHalving:
         """Record the end of a job; the last one of a stage decides who goes on."""
         self._desk.take_back(job)
         self._sampler.learn(job, outcome)
-        if self._courses[job.bracket].end(job.trial, outcome.loss):
+        course = self._courses[job.bracket]
+        opened, beaten = course.end(job.trial, outcome.loss)
+        if opened:
             heapq.heappush(self._ready, job.bracket)
+        self._name([beaten] if beaten is not None else [])
+        self._name([job.trial] if course.stuck else [])
+
+    def finished(self) -> Sequence[int]:
+        """Trials that will never have another job; where epochs are bounded, O(b) for b brackets under way."""
+        for course in self._open:
+            if not self._fits(self._next_cost(course)):
+                course.stuck = True
+                self._name(course.waiting)
+        self._open = [course for course in self._open if (course.going_on or course.queue) and not course.stuck]
+        return self._finished
+
+    def _name(self, trials: Iterable[int]) -> None:
+        new = [trial for trial in trials if trial not in self._named]
+        self._finished += new
+        self._named.update(new)
+
+    def _next_cost(self, course: _Course) -> int:
+        """Epochs of a job without which no trial that waits in the bracket will go on."""
+        if course.begins or course.queue:
+            return self._cost(course.rung) if course.queue else self._epochs[course.rung]
+        return self._cost(course.rung + 1) if course.going_on else 0
 
     def _go_on(self, number: int) -> Job:
         course = self._courses[number]
@@ -134,6 +181,7 @@ class SynchronousHalving:
             return self._desk.nothing()
         if not under_way:
             self._courses.append(course)
+            self._open += [course] if self._max_epochs is not None else []
         trial = len(self._trials)
         made = self._sampler.propose(trial)
         self._trials.append(made.config)
@@ -141,8 +189,8 @@ class SynchronousHalving:
         course.start()
         return self._desk.hand_out(trial, made.config, course.rung, 0, stop, number, made.origin)
 
-    def _cost(self, course: _Course) -> int:
-        return self._epochs[course.rung] - self._starts[course.rung]
+    def _cost(self, rung: int) -> int:
+        return self._epochs[rung] - self._starts[rung]
 
     def _fits(self, epochs: int) -> bool:
         return self._max_epochs is None or self._desk.epochs + epochs <= self._max_epochs

@@ -102,14 +102,14 @@ class Told(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(Event):
-    """A driver stopped in good order."""
+    """A driver stopped in good order. Clock: shortage (in words), if there was no room for checkpoints."""
 
     kind: ClassVar[str] = "closed"
     named_by: ClassVar[tuple[str, ...]] = ("session",)
     session: int
     reason: str
-    """``done`` (nothing left to do), ``time`` (time limit), ``interrupted`` (by a person) or ``failing`` (a sweep lost
-    job after job)."""
+    """``done`` (nothing left to do), ``time`` (time limit), ``interrupted`` (by a person), ``full`` (no room for the
+    checkpoints of another job) or ``failing`` (a sweep lost job after job)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

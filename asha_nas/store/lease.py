@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from asha_nas.errors import LeaseLost, StudyLocked
+from asha_nas.errors import LeaseLost, StoreUnavailable, StudyLocked
+from asha_nas.store.database import Database
 from asha_nas.store.schema import leases
 
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 60.0
 """A lease not renewed for this long may be taken from a driver on another machine, or in another container."""
+_GIVEN_UP: set[str] = set()
+"""Tokens of leases that this process could not give back, as the store was away; it may take them again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,8 @@ class Lease:
     mixing its events with its successor's.
     """
 
-    def __init__(self, engine: Engine, study: int, token: str) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, study: int, token: str) -> None:
+        self._database = database
         self.study = study
         self._token = token
         self._released = threading.Event()
@@ -91,7 +94,7 @@ class Lease:
         self._renewer.start()
 
     @classmethod
-    def take(cls, engine: Engine, study: int, name: str) -> Lease:
+    def take(cls, database: Database, study: int, name: str) -> Lease:
         """Take the study's lease.
 
         Raises:
@@ -100,29 +103,32 @@ class Lease:
         token = uuid.uuid4().hex
         me = Holder.me()
         row = {"token": token, "host": me.host, "pid": me.pid, "born": me.born, "renewed": time.time()}
+        insert = leases.insert().values(study=study, **row)
         while True:
             try:
-                with engine.begin() as connection:
-                    connection.execute(leases.insert().values(study=study, **row))
+                database.transact(lambda connection: connection.execute(insert))
                 break
             except IntegrityError:
-                if cls._take_over(engine, study, name, row):
+                if cls._take_over(database, study, name, row):
                     break
-        return cls(engine, study, token)
+        return cls(database, study, token)
 
     @staticmethod
     def is_free(found: Any) -> bool:
         """True when the holder of this row of ``leases`` is gone, or has given no sign for too long."""
         gone = Holder(found.host, found.pid, found.born).surely_gone()
-        return gone or time.time() - found.renewed > EXPIRE_SECONDS
+        return gone or found.token in _GIVEN_UP or time.time() - found.renewed > EXPIRE_SECONDS
 
     @classmethod
-    def _take_over(cls, engine: Engine, study: int, name: str, row: dict[str, object]) -> bool:
+    def _take_over(cls, database: Database, study: int, name: str, row: dict[str, object]) -> bool:
         """Take a free lease; False when its holder has just released it, so that there is none."""
-        with engine.begin() as connection:
+
+        def swap(connection: Connection) -> bool:
             found = connection.execute(sa.select(leases).where(leases.c.study == study)).one_or_none()
             if found is None:
                 return False
+            if found.token == row["token"]:
+                return True  # it is ours: only the answer to an earlier attempt was lost
             # Compare and swap on the old token: of two that see a free lease, one gets it.
             swap = leases.update().where(leases.c.study == study, leases.c.token == found.token).values(**row)
             if not cls.is_free(found) or connection.execute(swap).rowcount != 1:
@@ -132,7 +138,9 @@ class Lease:
                     f" last sign of life {max(time.time() - found.renewed, 0):.0f} s ago)\n"
                     f"Stop that driver first, or wait: a lease is free {EXPIRE_SECONDS:.0f} s after the last sign."
                 )
-        return True
+            return True
+
+        return database.transact(swap)
 
     def check(self, connection: Connection) -> None:
         """Prove within the caller's transaction that the lease is still ours.
@@ -152,17 +160,19 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Give the lease back. Harmless when it is lost already."""
+        """Give the lease back. Harmless when it is lost already, and when the store is away: then it lapses."""
         self._released.set()
         self._renewer.join()
-        with self._engine.begin() as connection:
-            connection.execute(leases.delete().where(leases.c.study == self.study, leases.c.token == self._token))
+        mine = leases.delete().where(leases.c.study == self.study, leases.c.token == self._token)
+        try:
+            self._database.transact(lambda connection: connection.execute(mine))
+        except StoreUnavailable:
+            _GIVEN_UP.add(self._token)
 
     def _renew_until_released(self) -> None:
         while not self._released.wait(RENEW_SECONDS):
             try:
-                with self._engine.begin() as connection:
-                    self.check(connection)
+                self._database.once(self.check)
             except LeaseLost:
                 return  # the next event says so, on the driver's own thread
             except sa.exc.SQLAlchemyError:

@@ -8,24 +8,32 @@ Guarantees (held to by ``tests/contracts/store.py``):
   that says something else replaces the earlier one (an epoch was trained again after a crash, and
   the newer figure belongs to the state that goes on); for every other kind it is an error.
 - Only the holder of the study's lease writes.
+- A database that is away for a while is waited for, in all that is done here (:mod:`asha_nas.store.patience`); what was
+  asked for is then done once, even if the connection broke before the answer came.
 """
 
 from __future__ import annotations
 
+import os
 import time
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from asha_nas.errors import StudyExists, StudyNotFound, StudyUnreadable
-from asha_nas.store import database
+from asha_nas.errors import StoreUnavailable, StudyExists, StudyNotFound, StudyUnreadable
+from asha_nas.store.database import Database
 from asha_nas.store.events import Event, Reported, parse, payload, to_json
 from asha_nas.store.lease import Lease
-from asha_nas.store.schema import events, leases, studies
-from spaces.errors import UnknownName, UserError
+from asha_nas.store.place import ENVIRONMENT, default_url, locate
+from asha_nas.store.schema import LONGEST_NAME, events, leases, studies
+from spaces.errors import InvalidValue, UnknownName
+
+PAGE = 1000
+"""Rows of a log that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +73,73 @@ class Store:
         Raises:
             StoreUnavailable: it cannot be opened or written, is not there, or is another program's.
         """
-        self._engine = database.connect(url, create)
-        self.url = self._engine.url.render_as_string(hide_password=True)
+        place = locate(url)
+        self._database = Database(place, create or not (url or os.environ.get(ENVIRONMENT)))
+        self.url = str(place)
+        """Where it is, without any password."""
+        self.has_password = bool(place.passwords)
+        """True if the URL that it was opened with held a password."""
         self._next: dict[int, int] = {}
+
+    @property
+    def kind(self) -> str:
+        """Such as ``SQLite 3.46.1`` or ``PostgreSQL 15.18``."""
+        return self._database.kind
+
+    @property
+    def is_default(self) -> bool:
+        """True if it is the one that is opened where no URL is given."""
+        return locate(default_url()) == self._database.place
+
+    @property
+    def absolute_url(self) -> str:
+        """Its URL as another process can open it: with the whole path of a file, and without any password."""
+        return self._database.place.absolute
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, which only machines that have it at the same path can open."""
+        return self._database.place.file is not None
 
     def close(self) -> None:
         """Let go of the database's connections."""
-        self._engine.dispose()
+        self._database.close()
+
+    def check_writable(self) -> None:
+        """Write a study with an event and a lease, and take it back.
+
+        Raises:
+            StoreUnavailable: it cannot be written.
+        """
+
+        def write(connection: sa.Connection) -> None:
+            row = {"name": uuid.uuid4().hex, "spec": "{}", "provenance": "{}", "created": 0.0}
+            study = connection.execute(studies.insert().values(**row).returning(studies.c.id)).scalar_one()
+            lease = {"token": "", "host": "", "pid": 0, "born": "", "renewed": 0.0}
+            connection.execute(leases.insert().values(study=study, **lease))
+            event = {"sequence": 0, "key": "", "kind": "", "payload": "{}", "clock": "{}", "time": 0.0}
+            connection.execute(events.insert().values(study=study, **event))
+            connection.rollback()
+
+        self._database.read(write)
 
     def create(self, name: str, spec: str, provenance: str) -> StudyRecord:
         """Add a study with an empty log.
 
         Raises:
             StudyExists: the name is taken.
+            InvalidValue: it is no name that every database can hold.
         """
+        if not (name.isprintable() and 0 < len(name) <= LONGEST_NAME):
+            raise InvalidValue("name", name, f"must be 1 to {LONGEST_NAME} printable characters")
         row = {"name": name, "spec": spec, "provenance": provenance, "created": time.time()}
+        insert = studies.insert().values(**row)
         try:
-            with self._speaking_plainly(), self._engine.begin() as connection:
-                connection.execute(studies.insert().values(**row))
+            self._database.transact(lambda connection: connection.execute(insert))
         except IntegrityError:
+            found = self.study(name)
+            if (found.spec, found.provenance, found.created) == (spec, provenance, row["created"]):
+                return found  # it is this one: only the answer to an earlier attempt was lost
             raise StudyExists(
                 f"a study named {name!r} exists already\n"
                 f"Go on with it: asha-nas resume {name}. Or choose another --name."
@@ -96,8 +152,10 @@ class Store:
         Raises:
             StudyNotFound: there is none; the message offers the nearest name.
         """
-        with self._speaking_plainly(), self._engine.connect() as connection:
-            row = connection.execute(sa.select(studies).where(studies.c.name == name)).one_or_none()
+        wanted = sa.select(studies).where(studies.c.name == name)
+        row = None
+        if name.isprintable():  # PostgreSQL takes no NUL in a text, not even to look for it
+            row = self._database.read(lambda connection: connection.execute(wanted).one_or_none())
         if row is None:
             hint = UnknownName("study", name, (study.name for study in self.studies()))
             raise StudyNotFound(f"{hint}\nList them with: asha-nas ls (store {self.url})")
@@ -105,8 +163,8 @@ class Store:
 
     def studies(self) -> list[StudyRecord]:
         """All studies, oldest first."""
-        with self._speaking_plainly(), self._engine.connect() as connection:
-            return [StudyRecord(*row) for row in connection.execute(sa.select(studies).order_by(studies.c.id))]
+        wanted = sa.select(studies).order_by(studies.c.id)
+        return [StudyRecord(*row) for row in self._database.read(lambda connection: connection.execute(wanted).all())]
 
     def lease(self, study: StudyRecord) -> Lease:
         """Become the study's only writer.
@@ -114,23 +172,25 @@ class Store:
         Raises:
             StudyLocked: another driver is.
         """
-        with self._speaking_plainly():
-            lease = Lease.take(self._engine, study.id, study.name)
+        lease = Lease.take(self._database, study.id, study.name)
         self._next.pop(study.id, None)  # others may have written since we last did
         return lease
 
     def is_leased(self, study: StudyRecord) -> bool:
         """True while some driver holds the study's lease and gives signs of life."""
-        with self._speaking_plainly(), self._engine.connect() as connection:
-            row = connection.execute(sa.select(leases).where(leases.c.study == study.id)).one_or_none()
+        wanted = sa.select(leases).where(leases.c.study == study.id)
+        row = self._database.read(lambda connection: connection.execute(wanted).one_or_none())
         return row is not None and not Lease.is_free(row)
 
     def append(self, lease: Lease, event: Event) -> None:
         """Write one event, in one transaction, under the lease.
 
+        A store that is away is waited for, so that the event is written once; see :mod:`asha_nas.store.patience`.
+
         Raises:
             LeaseLost: another driver took the study over; nothing was written.
-            StoreUnavailable: the database failed; nothing was written.
+            StoreUnavailable: the database failed. Nothing was written, or, if the connection broke before the answer
+                came, the event whole.
         """
         self.append_all(lease, [(event, time.time())])
 
@@ -141,16 +201,26 @@ class Store:
             LeaseLost, StoreUnavailable: as :meth:`append`.
         """
         # Noted again only once written: if a Ctrl-C comes between the commit and the note, the log is asked next time.
-        sequence = self._next.pop(lease.study, None)
-        with self._speaking_plainly(), self._engine.begin() as connection:
+        known = self._next.pop(lease.study, None)
+        trusted = known
+
+        def write(connection: sa.Connection) -> int:
+            nonlocal trusted
+            # An attempt that is repeated asks the log: the one before may have been written after all.
+            sequence, trusted = trusted, None
             lease.check(connection)
             if sequence is None:
-                last = sa.select(sa.func.max(events.c.sequence)).where(events.c.study == lease.study)
-                newest = connection.execute(last).scalar()
-                sequence = 0 if newest is None else newest + 1
+                sequence = _length(connection, lease.study)
+            if known is not None and sequence < known:
+                raise StoreUnavailable(
+                    f"store {self.url}: has lost events that it had confirmed ({known} before, {sequence} now)\n"
+                    "Was it brought back from a backup or a standby? asha-nas resume goes on from what it has."
+                )
             for event, when in written:
                 sequence += _write(connection, lease.study, sequence, event, when)
-        self._next[lease.study] = sequence
+            return sequence
+
+        self._next[lease.study] = self._database.transact(write)
 
     def rows(self, study: StudyRecord, after: int = -1) -> Iterator[Row]:
         """The study's log in order, from the event after sequence number ``after``.
@@ -158,13 +228,8 @@ class Store:
         Raises:
             StudyUnreadable: an event is missing, damaged, or of a kind this version does not know.
         """
-        wanted = (
-            sa.select(events.c.sequence, events.c.kind, events.c.payload, events.c.clock, events.c.time)
-            .where(events.c.study == study.id, events.c.sequence > after)
-            .order_by(events.c.sequence)
-        )
-        with self._speaking_plainly(), self._engine.connect() as connection:
-            for expected, (sequence, kind, content, clock, when) in enumerate(connection.execute(wanted), after + 1):
+        while page := self._page(study, after):
+            for expected, (sequence, kind, content, clock, when) in enumerate(page, after + 1):
                 if sequence != expected:
                     raise StudyUnreadable(study.name, f"event {expected} of its log is missing")
                 try:
@@ -172,35 +237,41 @@ class Store:
                 except ValueError as error:
                     raise StudyUnreadable(study.name, f"event {sequence} of its log: {error}") from None
                 yield Row(sequence, event, when)
+            after = page[-1].sequence
 
-    @contextmanager
-    def _speaking_plainly(self) -> Iterator[None]:
-        """Turn database failures into StoreUnavailable; a broken UNIQUE rule is left to the caller."""
-        try:
-            yield
-        except (IntegrityError, UserError):
-            raise
-        except SQLAlchemyError as error:
-            raise database.unavailable(self.url, error) from None
+    def _page(self, study: StudyRecord, after: int) -> Sequence[Any]:
+        """Some of the rows after that one; a connection is held no longer than that takes."""
+        wanted = (
+            sa.select(events.c.sequence, events.c.kind, events.c.payload, events.c.clock, events.c.time)
+            .where(events.c.study == study.id, events.c.sequence > after)
+            .order_by(events.c.sequence)
+            .limit(PAGE)
+        )
+        return self._database.read(lambda connection: connection.execute(wanted).all())
 
 
-# Made once: SQLAlchemy takes longer to put a statement together than SQLite to carry it out.
-_SAME_KEY = (events.c.study == sa.bindparam("of")) & (events.c.key == sa.bindparam("named"))
-_FIND = sa.select(events.c.payload).where(_SAME_KEY)
-_INSERT = events.insert()
-_REPLACE = events.update().where(_SAME_KEY)
+def _length(connection: sa.Connection, study: int) -> int:
+    newest = connection.execute(sa.select(sa.func.max(events.c.sequence)).where(events.c.study == study)).scalar()
+    return 0 if newest is None else int(newest) + 1
+
+
+_INSERT = sa.text(
+    "INSERT INTO events (study, sequence, key, kind, payload, clock, time)"
+    " VALUES (:study, :sequence, :key, :kind, :payload, :clock, :time) ON CONFLICT (study, key) DO NOTHING"
+)
+"""Nearly always the event is new; so a database is not asked first, which would be a way there and back for each."""
 
 
 def _write(connection: sa.Connection, study: int, sequence: int, event: Event, when: float) -> int:
     """Write one event, unless it is there. Returns how many rows that made."""
-    content, place = payload(event), {"of": study, "named": event.key}
-    found = connection.execute(_FIND, place).scalar()
-    if found is None:
-        row = {"study": study, "sequence": sequence, "key": event.key, "kind": event.kind}
-        row |= {"payload": content, "clock": to_json(event.clock), "time": when}
-        connection.execute(_INSERT, row)
-    elif found != content:
+    content, clock = payload(event), to_json(event.clock)
+    row = {"study": study, "sequence": sequence, "key": event.key, "kind": event.kind}
+    made = connection.execute(_INSERT, row | {"payload": content, "clock": clock, "time": when}).rowcount
+    if made:
+        return 1
+    same_key = (events.c.study == study) & (events.c.key == event.key)
+    if connection.execute(sa.select(events.c.payload).where(same_key)).scalar_one() != content:
         if not isinstance(event, Reported):
             raise AssertionError(f"event {event.key} is in the log already, saying something else")
-        connection.execute(_REPLACE, {**place, "payload": content, "clock": to_json(event.clock)})
-    return int(found is None)
+        connection.execute(events.update().where(same_key).values(payload=content, clock=clock))
+    return 0

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 
 REVISION = "0001"
 """The migration that makes the tables below."""
+LONGEST_NAME = 200
+"""Characters of a study's name."""
 
 metadata = sa.MetaData()
 
@@ -13,7 +15,7 @@ studies = sa.Table(
     "studies",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String(200), nullable=False, unique=True),
+    sa.Column("name", sa.String(LONGEST_NAME), nullable=False, unique=True),
     sa.Column("spec", sa.Text, nullable=False),  # JSON of the StudySpec
     sa.Column("provenance", sa.Text, nullable=False),  # JSON: package versions, hash of the source
     sa.Column("created", sa.Float, nullable=False),  # seconds since 1970, UTC

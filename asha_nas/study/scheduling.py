@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -94,20 +94,20 @@ class Asha(Promoting):
 
 
 class _Bracketed(Promoting):
-    brackets: int | None = Field(default=None, ge=1)
-    """How many of the rungs trials may begin at, from the lowest; by default all."""
+    brackets: Annotated[int, Field(ge=1)] | Literal["all"] = "all"
+    """How many of the rungs trials may begin at, from the lowest."""
 
     @model_validator(mode="after")
     def _fitting_brackets(self) -> _Bracketed:
         most = len(self.ladder)
-        if self.brackets is not None and self.brackets > most:
+        if self.brackets != "all" and self.brackets > most:
             raise InvalidValue("brackets", self.brackets, f"must be at most {most}, the number of rungs")
         return self
 
     @property
     def first_rungs(self) -> int:
         """Brackets: how many of the rungs a trial may begin at."""
-        return len(self.ladder) if self.brackets is None else self.brackets
+        return len(self.ladder) if self.brackets == "all" else self.brackets
 
 
 class AsyncHyperband(_Bracketed):
@@ -120,8 +120,8 @@ class AsyncBohb(_Bracketed, Model):
     """Asynchronous BOHB: ASHA, or asynchronous Hyperband, of configurations that a model proposes."""
 
     kind: Literal["async-bohb"] = "async-bohb"
-    brackets: int | None = Field(default=1, ge=1)
-    """How many of the rungs trials may begin at, from the lowest; None for all."""
+    brackets: Annotated[int, Field(ge=1)] | Literal["all"] = 1
+    """How many of the rungs trials may begin at, from the lowest."""
 
 
 # --- synchronous: whole stages of brackets -------------------------------------------------------------

@@ -18,6 +18,7 @@ from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tab
 from asha_nas.study.scheduling import LEARNING, AnyScheduler, Sweep
 from asha_nas.study.search import Search, sweep_of_searches
 from asha_nas.study.simulation import Simulation
+from asha_nas.study.size import parse_size
 from asha_nas.study.tune import Tune
 
 AnyProblem = PartialTraining | FullTraining | Objective | Tabulation | Search | Tune | Lookup | Curves
@@ -79,12 +80,21 @@ class StudySpec(Part):
     retries: Retries = Retries()
     checkpoints: str | None = None
     """Folder or fsspec URL for checkpoints, reachable by all workers; default: the user's data folder."""
+    keep: Literal["needed", "all"] = "needed"
+    """Whether a checkpoint is deleted when its trial cannot go on any more, unless it is the best; or kept."""
+    quota: int | None = Field(default=None, ge=1)
+    """Bytes that checkpoints may take together, or text such as ``"20GB"``; a study stops before it takes more."""
 
     @field_validator("checkpoints")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
         # Workers have working folders of their own, where a relative path would mean another place.
         return value if value is None or "://" in value else str(Path(value).expanduser().absolute())
+
+    @field_validator("quota", mode="before")
+    @classmethod
+    def _in_bytes(cls, value: Any) -> Any:
+        return parse_size(value) if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod

@@ -13,7 +13,7 @@ from ConfigSpace import ConfigurationSpace
 import asha_nas
 from asha_nas.analysis import History, explain
 from asha_nas.cli import show
-from asha_nas.errors import NoResult, SpecError, StudyExists, StudyNotFound, TrialNotFound
+from asha_nas.errors import InvalidValue, NoResult, SpecError, StudyExists, StudyNotFound, TrialNotFound
 from asha_nas.live import LiveView, ladder_table, shown
 from asha_nas.store import Asked, Closed, Opened, Store, Told
 from trials.contract import Report
@@ -287,3 +287,41 @@ def test_the_live_view_of_a_log(store, capsys):
     text = console.export_text()
     assert "incumbent: trial" in text and "saved beside full training" in text
     assert ladder_table(study.history()).row_count == 3
+
+
+def test_a_study_whose_sampler_cannot_work_is_not_stored(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    problem = {"kind": "objective", "objective": "math:sqrt", "space": {"x": {"range": [0.0, 1.0]}}}
+    scheduler = {"kind": "reinforce", "R": 1, "configs": 3}
+    spec = asha_nas.make_spec({"name": "s", "problem": problem, "scheduler": scheduler})
+    with pytest.raises(InvalidValue, match="x"):
+        asha_nas.create(spec, store=store)
+    assert store.studies() == []
+
+
+def test_what_users_call_an_error_is_not_taken_for_a_share(tmp_path):
+    from asha_nas.analysis.comparison import find_value
+    from asha_nas.analysis.lines import Entry, lines
+
+    study = asha_nas.objective_study(
+        "s", lambda task: 3.0, {"x": {"range": [0.0, 1.0]}}, asha_nas.Random(R=1, configs=2), from_scratch=True,
+        metric="mean_squared_error", engine=asha_nas.Workers(kind="inline"), store=Store(str(tmp_path / "s.db")),
+    )  # fmt: skip
+    study.run()
+    value = find_value(lines([Entry.of(study.history())]))
+    assert (value.name, value.is_share) == ("mean_squared_error", False)
+    assert study.spec.problem.from_scratch
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0])
+def test_seconds_that_are_none_fail_the_job_and_not_the_study(tmp_path, seconds):
+    def objective(task):
+        yield Report(task.stop, {"loss": 1.0}, seconds=seconds)
+
+    study = asha_nas.objective_study(
+        "s", objective, {"x": {"range": [0.0, 1.0]}}, asha_nas.Random(R=1, configs=2),
+        engine=asha_nas.Workers(kind="inline"), store=Store(str(tmp_path / "s.db")),
+    )  # fmt: skip
+    assert study.run() == "done"
+    assert {job.failure.kind for job in study.history().jobs.values()} == {"crashed"}
+    assert "seconds" in study.history().jobs[0].failure.reason

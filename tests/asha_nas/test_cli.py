@@ -72,7 +72,10 @@ def test_the_plan_of_the_paper(cli):
     ]  # fmt: skip
     assert (plan["jobs"], plan["epochs"], plan["full_epochs"]) == (930, 2847, 210_000)
     assert 200 < plan["hours"] < 230  # 9 days of the paper's GPU
-    assert 20e9 < plan["disk_bytes"] < 60e9
+    one = plan["disk_bytes"]  # the best trial's
+    assert 20e6 < one < 60e6
+    # Of 700 that begin, 175 may still go up at any time, if they have not yet; and of those that have, two files each.
+    assert 100 * one < plan["peak_bytes"] < 300 * one
     assert plan["warnings"] == []
     assert json.loads(cli("ls", "--json")[1]) == []  # nothing was made
 

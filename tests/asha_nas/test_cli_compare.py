@@ -135,7 +135,7 @@ def test_mistakes(compare, store, studies, tmp_path):
     file.write_text("")
     for arguments, words in (
         (("a",), "unknown study 'a' Did you mean 'a1'?"),
-        (("a0", "empty"), "study 'empty' has no result yet"),
+        (("a0", "empty"), "study 'empty' has no result See why: asha-nas show empty"),
         (("a0", "a0"), "named twice"),
         (("a0", "--axis", "time"), "unknown axis 'time'"),
         (("a0", "--value", "regrets"), "Did you mean 'regret'?"),

@@ -216,8 +216,8 @@ def test_disk_of_a_plan_counts_the_checkpoints_that_are_kept(tmp_path):
     from asha_nas.plan import RungPlan, _files
 
     rungs = (RungPlan(0, 7, 2, 14), RungPlan(1, 9, 2, 18))
-    assert _files(spec_of(recipe={"keep_every": 3}), rungs) == 2 * 3 + 2 * 3
-    assert _files(spec_of(recipe={"keep_every": None}), rungs) == 2 + 2
+    assert _files(spec_of(recipe={"keep_every": 3}), rungs, None, 1) == (2 * 3 + 2 * 3, 2 * 3 + 2 * 3 + 2)
+    assert _files(spec_of(recipe={"keep_every": None}), rungs, None, 3) == (2 + 2, 2 + 2 + 2 * 3)
 
 
 def test_more_workers_than_searches_are_no_faster(tmp_path):

@@ -1,16 +1,19 @@
 """Studies of look-ups on a virtual clock, from the command line."""
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from asha_nas import api
 from asha_nas.store import Closed, Opened, Repeated, Store
+from asha_nas.study import make_spec
 
 FILE = """
 seed = 5
@@ -204,7 +207,7 @@ def test_killed_while_repeats_are_played_nothing_is_lost(cli, file, tmp_path):
     # The rest of them would take a while; fewer are wanted now.
     store = Store()
     few = min(set(range(4000)) - set(before)) + 3
-    with store._engine.begin() as connection:
+    with store._database.engine.begin() as connection:
         from asha_nas.store.schema import studies
 
         spec = store.study("killed").spec.replace('"repeats":4000', f'"repeats":{few}')
@@ -213,3 +216,98 @@ def test_killed_while_repeats_are_played_nothing_is_lost(cli, file, tmp_path):
     after = {event.repeat: event.trajectory for event in events("killed") if isinstance(event, Repeated)}
     assert set(after) == set(before) | set(range(few))
     assert all(after[number] == before[number] for number in before)
+
+
+CURVES = {"kind": "objective", "objective": "tests:unused", "space": {"x": {"range": [0.0, 1.0]}}}
+
+
+def half_of_them_diverge(task):
+    """Whether it does follows from the trial's seed alone."""
+    return math.nan if task.seed % 2 else task.config["x"]
+
+
+def study_of(store, repeats, **scheduler):
+    spec = make_spec({
+        "name": "played", "problem": CURVES, "scheduler": {"kind": "random", "R": 2, "configs": 1, **scheduler},
+        "engine": {"kind": "simulator", "repeats": repeats},
+    })  # fmt: skip
+    return api.create(spec, store=store, objective=half_of_them_diverge)
+
+
+def test_repeats_that_found_nothing_are_left_out_and_counted(cli):
+    from asha_nas.analysis.lines import Entry
+
+    study = study_of(Store(), repeats=12)
+    assert study.run() == "done"
+    history = study.history()
+    empty = [number for number, one in history.repeats.items() if not len(one)]
+    assert 0 < len(empty) < 12
+    entry = Entry.of(history)
+    assert (len(entry.trajectories), entry.empty) == (12 - len(empty), len(empty))
+    code, out, _ = cli("compare", "played", "--axis", "evaluations")
+    assert code == 0
+    assert f"{len(empty)} of 12 repeats of played found nothing and are left out" in " ".join(out.split())
+
+
+def test_a_function_without_seconds_counts_one_an_epoch(tmp_path):
+    logs = []
+    for name in ("a", "b"):
+        study = study_of(Store(str(tmp_path / f"{name}.db")), repeats=1, configs=30)
+        assert study.run() == "done"
+        logs.append([(row.event, row.time) for row in study.store.rows(study.store.study("played"))])
+        assert study.history().trajectory.end.spent_seconds == 2.0 * sum(
+            job.failure is None for job in study.history().jobs.values()
+        )
+    began = [log[0][1] for log in logs]
+    assert [t - began[0] for _, t in logs[0]] == pytest.approx([t - began[1] for _, t in logs[1]])
+
+
+def test_an_interrupted_first_run_is_played_again_from_its_beginning(tmp_path):
+    whole = study_of(Store(str(tmp_path / "whole.db")), repeats=1, configs=40)
+    assert whole.run() == "done"
+    cut, heard = study_of(Store(str(tmp_path / "cut.db")), repeats=1, configs=40), []
+
+    def interrupt(event):
+        heard.append(event)
+        if len(heard) == 50:
+            raise KeyboardInterrupt
+
+    assert cut.run([interrupt]) == "interrupted"
+    assert cut.history().state == "new"  # what goes on from jobs in flight would have other times
+    assert cut.run() == "done"
+    ends = [study.history().trajectory for study in (whole, cut)]
+    assert ends[0].loss == ends[1].loss
+    assert ends[0].clock_seconds == pytest.approx(ends[1].clock_seconds)
+
+
+def test_the_time_limit_of_repeats_cannot_be_changed_afterwards(tmp_path):
+    from asha_nas.errors import InvalidValue
+
+    study = study_of(Store(str(tmp_path / "s.db")), repeats=3, configs=5, max_hours=1.0)
+    with pytest.raises(InvalidValue, match="max_hours"):
+        study.run(max_hours=2.0)
+
+
+@pytest.mark.kill
+def test_processes_that_play_repeats_go_when_their_parent_is_killed(file):
+    code = "from asha_nas.cli import main; main()"
+    options = ["--repeats", "100000", "--processes", "2", "--name", "killed"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "simulate", file, *options],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ),
+    )  # fmt: skip
+
+    def players():
+        path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+    deadline = time.monotonic() + 120
+    while len(pids := players()) < 3 and time.monotonic() < deadline:  # two of them, and the tracker of resources
+        time.sleep(0.2)
+    time.sleep(3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(pids) >= 3
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]

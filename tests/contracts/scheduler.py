@@ -222,6 +222,47 @@ def told_once(make, play):
                 core.tell(lie, Outcome(0.0))
 
 
+def finished_is_final(make, play):
+    """8: who is named as finished never has a job again, and asking for them at any moment decides nothing."""
+    table = Table(make(), play).finish()
+    for every in (1, 3):
+        core, named, in_flight = make(), [], set()
+        for number, entry in enumerate(table.log):
+            if isinstance(entry, Job):
+                assert core.ask() == entry
+                assert entry.trial not in named
+                in_flight.add(entry.trial)
+            else:
+                core.tell(*entry)
+                in_flight.remove(entry[0].trial)
+            if number % every == 0:
+                found = list(core.finished())
+                assert found[: len(named)] == named
+                assert len(set(found)) == len(found)
+                assert not in_flight.intersection(found)
+                assert {job.trial for job in jobs_of(table.log[: number + 1])}.issuperset(found)
+                named = found
+
+
+def who_failed_is_finished(make, play):
+    """8: at once, as nothing goes on from a failure."""
+    table = Table(make(), play)
+    while not table.over:
+        told = table.told
+        table.turn()
+        if table.told > told:
+            job, outcome = table.log[-1]
+            if outcome.loss is None:
+                assert job.trial in table.core.finished()
+
+
+def in_the_end_all_are_finished(make, play):
+    """8: when the study is over, no trial is left that something is kept for."""
+    table = Table(make(), play).finish()
+    if table.core.ask() is DONE:
+        assert sorted(table.core.finished()) == sorted({job.trial for job in jobs_of(table.log)})
+
+
 def _first_job_of(trial, jobs):
     return next(job.number for job in jobs if job.trial == trial)
 
@@ -235,4 +276,7 @@ LAWS = (
     every_job_once,
     a_trial_is_one_thread,
     told_once,
+    finished_is_final,
+    who_failed_is_finished,
+    in_the_end_all_are_finished,
 )

@@ -11,7 +11,7 @@ from pprint import pformat
 
 import pytest
 
-from asha_nas.errors import LeaseLost, StudyExists, StudyLocked, StudyNotFound
+from asha_nas.errors import InvalidValue, LeaseLost, StoreUnavailable, StudyExists, StudyLocked, StudyNotFound
 from asha_nas.store import (
     Asked,
     Closed,
@@ -23,6 +23,8 @@ from asha_nas.store import (
     Told,
 )
 from asha_nas.store import lease as lease_module
+from asha_nas.store import log as log_module
+from asha_nas.store.schema import events
 from tests.contracts import store_processes
 from tests.contracts.store_processes import kill, process, reported
 from trials.contract import Checkpoint, Failure
@@ -80,6 +82,37 @@ class Clock:
 
     def time(self):
         return time.time() + self.ahead
+
+
+class Fault:
+    """Lets one statement or commit of a store fail, on the driver's thread."""
+
+    def __init__(self, store, broken, when, patch):
+        self._broken, self._when, self._left = broken, when, None
+        self._thread = threading.get_ident()
+        dialect = store._database.engine.dialect
+        for name in ("do_execute", "do_commit"):
+            patch.setattr(dialect, name, self._around(getattr(dialect, name), name == "do_commit"))
+
+    def arm(self, at):
+        """Fail at the at-th call from now on."""
+        self._left = at
+
+    def happened(self):
+        return self._left is None
+
+    def _around(self, do, is_commit):
+        def around(*arguments, **named):
+            due = self._left == 0 and threading.get_ident() == self._thread
+            if self._left is not None and threading.get_ident() == self._thread:
+                self._left = None if due else self._left - 1
+            if not due:
+                return do(*arguments, **named)
+            if self._when == "after" and is_commit:
+                do(*arguments, **named)
+            raise self._broken(arguments[0])
+
+        return around
 
 
 class StoreContract:
@@ -336,6 +369,137 @@ class StoreContract:
 
         monkeypatch.setattr(lease_module.Lease, "_take_over", released_meanwhile)
         other.lease(study).release()
+
+    # --- failures --------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def broken(self):
+        """Makes an error of the driver, such as comes when a connection breaks or a database is busy."""
+        raise NotImplementedError("a subclass says which")
+
+    def every_way(self, store, broken, work):
+        """Do `work(store, number)` again and again, with each of its statements and commits failing once.
+
+        `number` counts from 0. A commit fails before it is done, and another time after it, so that only its
+        answer is lost. Gives what all of them returned.
+        """
+        results = []
+        for when in ("before", "after"):
+            at = 0
+            with pytest.MonkeyPatch.context() as patch:
+                fault = Fault(store, broken, when, patch)
+                while True:
+                    fault.arm(at)
+                    results.append(work(store, len(results)))
+                    at += 1
+                    if not fault.happened():
+                        break
+        assert len(results) > 4
+        return results
+
+    def test_an_event_is_written_once_whatever_fails(self, store, study, lease, broken):
+        def append(store, number):
+            store.append(lease, reported(number))
+            return reported(number)
+
+        written = self.every_way(store, broken, append)
+        assert log(store, study) == written
+
+    def test_events_are_written_together_once_whatever_fails(self, store, study, lease, broken):
+        def append(store, number):
+            both = [(reported(2 * number), 1.0), (reported(2 * number + 1), 2.0)]
+            store.append_all(lease, both)
+            return [event for event, _ in both]
+
+        written = self.every_way(store, broken, append)
+        assert log(store, study) == [event for both in written for event in both]
+
+    def test_a_study_is_created_once_whatever_fails(self, store, broken):
+        made = self.every_way(store, broken, lambda store, number: store.create(f"s{number}", "{}", f"{number}"))
+        assert store.studies() == made
+        with pytest.raises(StudyExists):
+            store.create("s0", "{}", "0")
+
+    def test_a_lease_is_taken_and_given_back_whatever_fails(self, store, other, study, broken):
+        def take(store, number):
+            lease = store.lease(study)
+            store.append(lease, reported(number))
+            with pytest.raises(StudyLocked):
+                other.lease(study)
+            lease.release()
+            assert not other.is_leased(study)
+            return reported(number)
+
+        written = self.every_way(store, broken, take)
+        assert log(store, study) == written
+
+    def test_a_lapsed_lease_is_taken_over_once_whatever_fails(self, store, other, study, broken, clock):
+        lapsed = []
+
+        def take(store, number):
+            lapsed.append(other.lease(study))
+            clock.ahead += 2 * lease_module.EXPIRE_SECONDS
+            lease = store.lease(study)
+            store.append(lease, reported(number))
+            lease.release()
+            return reported(number)
+
+        written = self.every_way(store, broken, take)
+        assert log(store, study) == written
+        for lease in lapsed:
+            with pytest.raises(LeaseLost):
+                other.append(lease, reported(0))
+            lease.release()
+
+    def test_what_is_read_is_whole_whatever_fails(self, store, study, lease, broken, monkeypatch):
+        monkeypatch.setattr(log_module, "PAGE", 2)
+        for number in range(5):
+            store.append(lease, reported(number))
+        for found in self.every_way(store, broken, lambda store, _number: log(store, study)):
+            assert found == [reported(number) for number in range(5)]
+
+    def test_a_store_that_lost_what_it_had_confirmed_is_noticed(self, store, study, lease, broken):
+        for number in range(3):
+            store.append(lease, reported(number))
+        with store._database.engine.begin() as connection:
+            connection.execute(events.delete().where(events.c.sequence == 2))
+        with pytest.MonkeyPatch.context() as patch:
+            Fault(store, broken, "before", patch).arm(0)
+            with pytest.raises(StoreUnavailable, match=r"has lost events that it had confirmed \(3 before, 2 now\)"):
+                store.append(lease, reported(3))
+        assert log(store, study) == [reported(0), reported(1)]
+
+    # --- text ------------------------------------------------------------------------------------------
+
+    def test_any_text_comes_back(self, store, study, lease):
+        text = "NUL \0, \x01, \x7f, lone \ud800, ☠ 𝄞, back\\slash, 'quotes', \r\n\t %s :x ?"
+        event = Failed(job=0, attempt=0, failure=Failure("crashed", text), clock={"text": text})
+        store.append(lease, event)
+        store.append(lease, Told(job=1, loss=1.0, clock={"long": text * 20_000}))
+        assert log(store, study)[0] == event
+        assert log(store, study)[1].clock["long"] == text * 20_000
+
+    @pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "x" * 201])
+    def test_a_name_that_not_every_database_holds(self, store, name):
+        with pytest.raises(InvalidValue, match="must be 1 to 200 printable characters"):
+            store.create(name, "{}", "{}")
+        with pytest.raises(StudyNotFound):
+            store.study(name)
+
+    def test_the_longest_name(self, store):
+        name = "η" * 200
+        assert store.create(name, "{}", "{}") == store.study(name)
+
+    def test_numbers_are_kept_to_the_last_bit(self, store, study, lease):
+        times = [1.7e9 + 0.1, 1e-300, 4_102_444_800.123456]
+        store.append_all(lease, [(reported(number), when) for number, when in enumerate(times)])
+        assert [row.time for row in store.rows(study)] == times
+
+    def test_it_says_what_it_is_and_whether_it_can_be_written(self, store, study):
+        store.check_writable()
+        assert store.kind.split()[0] in ("SQLite", "PostgreSQL")
+        assert store.studies() == [study]
+        assert not store.is_leased(study)
 
     # --- processes -------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import torch
+from fsspec.core import url_to_fs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,7 +129,7 @@ def test_newest_falls_back_to_the_next_older_one(folder):
 
 def test_prune_keeps_what_is_named_and_what_is_not_its_own(folder):
     kept, *_ = [checkpoint.save(folder, f"{n}.ckpt", n, {"n": n}) for n in (1, 2, 3)]
-    files, root = checkpoint.url_to_fs(folder)
+    files, root = url_to_fs(folder)
     for name in ("4.ckpt.part", "notes.txt"):
         files.pipe_file(f"{root}/{name}", b"x")
     assert checkpoint.prune(folder, ["1.ckpt", "never.ckpt"]) == ("2.ckpt", "3.ckpt", "4.ckpt.part")

@@ -1,5 +1,6 @@
 """The trial: learns, resumes to the last bit, survives damage, names its failures."""
 
+import errno
 import os
 import shutil
 import types
@@ -114,6 +115,22 @@ def test_no_usable_checkpoint(straight, tmp_path):
     assert _metrics(reports) == _metrics(straight)
     assert reports[0].notes == {"damaged_checkpoint": "epoch-00002.ckpt", "retrained_from_epoch": 0}
     assert next(TRIAL(_task(tmp_path, 1, 2))).notes == {"retrained_from_epoch": 0}
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_time_not_results(straight, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        reports = list(TRIAL(_task(tmp_path, 0, 2)))
+    assert _metrics(reports) == _metrics(straight)[:2]
+    assert [report.checkpoint for report in reports] == [None, None]
+    assert "No space left on device" in reports[-1].notes["checkpoint_not_written"]
+    assert list(tmp_path.iterdir()) == []
+    later = list(TRIAL(_task(tmp_path, 2, 4)))
+    assert _metrics(later) == _metrics(straight)
+    assert later[0].notes == {"retrained_from_epoch": 0}
 
 
 def test_nothing_to_do(straight, tmp_path):

@@ -20,7 +20,9 @@ from asha_nas.engines.protocol import JobSource
 from asha_nas.engines.ray_tune.generator import JobGenerator
 from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
 from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
+from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from cluster.connection import connected
+from cluster.watch import watched
 from spaces.errors import InvalidValue
 from trials.contract import Report, Task, Trial, run, step
 
@@ -57,12 +59,18 @@ class RayTuneEngine:
 
         Raises:
             ClusterUnreachable: there is no Ray at ``address``.
+            ClusterLost: its head is gone.
             InvalidValue: Ray has no room for even one job.
             KeyboardInterrupt: a person pressed Ctrl-C; running jobs were told to stop.
         """
         # A Ray of our own offers as many processors as the workers ask for, be there fewer; GPUs only those there are.
         cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
-        with connected(self.address, cpus=cpus, dashboard=self.dashboard) as url, _scratch() as folder:
+        # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
+        with (
+            connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
+            sigterm_as_ctrl_c(),
+            _scratch() as folder,
+        ):
             self._check_room()
             if url:
                 self.announce(url)
@@ -83,7 +91,8 @@ class RayTuneEngine:
                     checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 ),
             )
-            tuner.fit()
+            with watched(searcher.fail):
+                tuner.fit()
             if searcher.error is not None:
                 raise searcher.error
             if not searcher.done:

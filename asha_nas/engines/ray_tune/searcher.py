@@ -71,6 +71,11 @@ class SourceSearcher(Searcher):
         if assignment is not None:
             self._safely(self._source.ended, assignment, LOST)
 
+    def fail(self, error: BaseException) -> None:
+        """Give out no more work, and end with this error; may be called from another thread."""
+        if self.error is None:
+            self.error = error
+
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study's log is the state."""
 

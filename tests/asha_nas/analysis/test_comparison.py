@@ -221,9 +221,9 @@ def test_the_regret_comes_first_then_the_test_error_then_the_metric():
     full = line("full", with_metrics(valid_error=1, test_error=2, regret=3), metric="valid_error")
     test = line("test", with_metrics(valid_error=1, test_error=2), metric="valid_error")
     bare = line("bare", with_metrics(valid_error=1), metric="valid_error")
-    assert value(full) == value(full, full) == Value("regret")
-    assert value(full, test) == Value("test_error")
-    assert value(full, test, bare) == Value("valid_error")
+    assert value(full) == value(full, full) == Value("regret", is_share=True)
+    assert value(full, test) == Value("test_error", is_share=True)
+    assert value(full, test, bare) == Value("valid_error", is_share=True)
     assert value(full, wanted="loss") == Value("loss")
     with pytest.raises(UnknownName, match="unknown value, of those that all studies have, 'regret'"):
         value(full, bare, wanted="regret")

@@ -6,7 +6,7 @@ from asha_nas.analysis import History
 from asha_nas.analysis.lines import Entry, common_ground, differences, ground, lines, parse
 from asha_nas.analysis.trajectory import Spent, Trajectory
 from asha_nas.errors import InvalidValue, NoResult, UserError
-from asha_nas.store import Asked, Opened, Repeated, Reported, Row, Told
+from asha_nas.store import Asked, Closed, Opened, Repeated, Reported, Row, Told
 from asha_nas.study import make_spec
 
 ONE = Trajectory((1,), (1,), (1.0,), (1.0,), (0.5,), {"valid_error": (0.5,)}, Spent(1, 1, 1.0, 1.0))
@@ -194,6 +194,9 @@ def test_a_study_without_a_result():
     with pytest.raises(NoResult, match=r"^study 'mine' has no result yet\nGo on with it: asha-nas resume mine"):
         Entry.of(history(*RESULT[:2]))
     empty = Trajectory((), (), (), (), (), {}, Spent())
-    repeats = [Repeated(repeat=k, seed=k, trajectory=each.to_plain()) for k, each in enumerate((ONE, empty))]
-    with pytest.raises(NoResult, match=r"^repeat 1 of study 'mine' has no result yet"):
-        Entry.of(history(*RESULT, *repeats))
+    repeats = [Repeated(repeat=k, seed=k, trajectory=each.to_plain()) for k, each in enumerate((ONE, empty, ONE))]
+    entry = Entry.of(history(*RESULT, *repeats))
+    assert (entry.trajectories, entry.empty) == ((ONE, ONE), 1)
+    done = [Closed(session=0, reason="done")]
+    with pytest.raises(NoResult, match=r"^study 'mine' has no result\nSee why: asha-nas show mine"):
+        Entry.of(history(*RESULT[:2], repeats[1], *done))

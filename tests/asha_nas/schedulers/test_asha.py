@@ -423,3 +423,64 @@ def test_from_scratch_a_promotion_starts_at_0():
         asha.tell(job, Outcome(float(job.trial)))
     assert {(job.rung, job.start, job.stop) for job in jobs} == {(0, 0, 1), (1, 0, 2), (2, 0, 4)}
     assert asha._desk.epochs == 8 * 1 + 4 * 2 + 2 * 4
+
+
+# --- who is finished -----------------------------------------------------------------------------------
+
+
+@given(
+    losses=st.lists(st.floats(0, 1) | st.sampled_from([0.25, 0.5]), min_size=24, max_size=24),
+    told=st.integers(0, 24),
+    workers=st.integers(1, 5),
+    eta=st.integers(2, 4),
+)
+@settings(max_examples=200)
+def test_whoever_is_not_finished_does_go_up_if_all_that_follows_is_worse(losses, told, workers, eta):
+    """So nobody is named too late: for each trial that is kept there is a course in which its checkpoint is used."""
+    core = ASHA(Independent(sampler, 0), rungs=(1, 4, 16), eta=eta, configs=16)
+    in_flight, jobs, ended = [], [], 0
+
+    def fill():
+        while len(in_flight) < workers and isinstance(job := core.ask(), Job):
+            in_flight.append(job)
+            jobs.append(job)
+
+    for loss in losses[:told]:
+        fill()
+        if not in_flight:
+            break
+        core.tell(in_flight.pop(0), Outcome(loss))
+        ended += 1
+    begun = {job.trial for job in jobs}
+    waiting = begun - {job.trial for job in in_flight} - set(core.finished())
+    before = len(jobs)
+    while True:
+        fill()
+        if not in_flight:
+            break
+        ended += 1
+        core.tell(in_flight.pop(0), Outcome(10.0 + ended))
+    assert waiting <= {job.trial for job in jobs[before:]}
+
+
+def test_the_best_of_a_rung_are_all_that_is_kept_of_it():
+    core = ASHA(Independent(sampler, 0), rungs=(1, 4, 16), eta=4, configs=64)
+    rng = random.Random(3)
+    begun, kept = set(), []
+    while isinstance(job := core.ask(), Job):
+        begun.add(job.trial)
+        core.tell(job, Outcome(rng.random()))
+        kept.append(len(begun) - len(core.finished()))
+    assert max(kept) <= 16 + 4
+    assert kept[-1] == 0
+
+
+def test_a_study_that_nothing_bounds_finishes_only_failures_and_the_top():
+    core = ASHA(Independent(sampler, 0), rungs=(1, 4), eta=2, configs=None)
+    outcomes = iter([Outcome(0.5), Outcome(0.4), Outcome(0.3), Outcome(None), Outcome(None, diverged=True)])
+    jobs = []
+    for outcome in outcomes:
+        jobs.append(core.ask())
+        core.tell(jobs[-1], outcome)
+    assert [(job.trial, job.rung) for job in jobs] == [(0, 0), (1, 0), (1, 1), (2, 0), (3, 0)]
+    assert list(core.finished()) == [1, 2, 3]

@@ -5,7 +5,8 @@ import itertools
 import pytest
 from hypothesis import given, settings
 
-from asha_nas.samplers import Independent
+from asha_nas import samplers
+from asha_nas.samplers import DefaultFirst, Independent
 from asha_nas.schedulers import (
     ASHA,
     DONE,
@@ -19,6 +20,8 @@ from asha_nas.schedulers import (
     hyperband,
     ladder,
 )
+from spaces.encodings import Hyperparameters
+from spaces.hyperparameters import from_plain
 from tests.contracts import scheduler as contract
 
 
@@ -36,6 +39,13 @@ def halved(brackets, iterations, **options):
     return SynchronousHalving(sampler_of_7, rungs=(1, 3, 9), brackets=brackets, iterations=iterations, **options)
 
 
+def learning(sampler, categories=False, **options):
+    """A sampler that learns, in a small space."""
+    numbers = {"x": {"range": [0, 1000]}, "y": {"range": [0.0, 1.0]}}
+    space = {f"c{i}": {"choices": list("abc")} for i in range(3)} if categories else numbers
+    return getattr(samplers, sampler)(Hyperparameters(from_plain(space)), 7, **options)
+
+
 CORES = {
     "asha-configs": asha(configs=17),
     "asha-eager-configs": asha("released", "eager", configs=17),
@@ -48,8 +58,20 @@ CORES = {
     "halving": lambda: halved([halving(9, 3, 3)], 2),
     "hyperband": lambda: halved(hyperband(3, 3), 4),
     "hyperband-scratch": lambda: halved(hyperband(3, 3), 3, from_scratch=True),
+    "hyperband-epochs-scratch": lambda: halved(hyperband(3, 3), None, max_epochs=65, from_scratch=True),
+    "asha-brackets-epochs": asha("released", "eager", configs=12, max_epochs=70, brackets=3),
     "hyperband-epochs": lambda: halved(hyperband(3, 3), None, max_epochs=70),
     "hyperband-unbounded": lambda: halved(hyperband(3, 3), None),
+    "bohb": lambda: SynchronousHalving(
+        DefaultFirst({"x": 3, "y": 0.5}, learning("KDE", samples=8)),
+        rungs=(1, 3),
+        brackets=hyperband(2, 3),
+        iterations=6,
+        from_scratch=True,
+    ),
+    "async-bohb": lambda: ASHA(learning("KDE", samples=8), rungs=(1, 3, 9), eta=3, configs=20, brackets=2),
+    "evolution": lambda: FullTraining(learning("Evolution", population=5, sample=2), R=5, configs=25),
+    "reinforce": lambda: FullTraining(learning("Reinforce", categories=True), R=5, configs=25),
     "asha-eager-eta-2": lambda: ASHA(Independent(sampler, 0), rungs=(1, 2, 4, 8), eta=2, configs=12, promotion="eager"),
     "random-configs": lambda: FullTraining(Independent(sampler, 7), R=5, configs=9),
     "random-epochs": lambda: FullTraining(Independent(sampler, 7), R=5, configs=None, max_epochs=33),
@@ -64,6 +86,24 @@ CORES = {
 @given(play=contract.plays())
 def test_contract(core, law, play):
     law(CORES[core], play)
+
+
+SLOW = {
+    "hpbandster": ("hpbandster", lambda: SynchronousHalving(
+        learning("HpBandSter", samples=2), rungs=(1, 3), brackets=hyperband(2, 3), iterations=5,
+    )),
+    "tpe": ("optuna", lambda: FullTraining(learning("TPE", startup=3), R=5, configs=8)),
+    "smac": ("smac", lambda: FullTraining(learning("SMAC", startup=4, challengers=20), R=5, configs=6)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("law", contract.LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("core", SLOW)
+def test_contract_of_libraries_that_take_their_time(core, law):
+    library, make = SLOW[core]
+    pytest.importorskip(library, reason=f"{core} needs {library}")
+    ends = tuple((3 * i, contract.DIVERGED if i == 5 else Outcome(float(i % 4))) for i in range(7))
+    law(make, contract.Play(3, ends))
 
 
 @pytest.mark.parametrize("core", [name for name in CORES if "unbounded" not in name])
@@ -81,6 +121,7 @@ class _Leaky:
         self.defect = defect
         self.core = ASHA(Independent(sampler, 7), rungs=(1, 3, 9), eta=3, configs=9)
         self.waits = 0
+        self.told = []
 
     def ask(self):
         answer = self.core.ask()
@@ -95,6 +136,7 @@ class _Leaky:
         return answer
 
     def tell(self, job, outcome):
+        self.told.append(job.trial)
         if self.defect == "failures promoted" and outcome.loss is None:
             outcome = Outcome(-1e9)
         try:
@@ -102,6 +144,11 @@ class _Leaky:
         except ProtocolError:
             if self.defect != "told twice":
                 raise
+
+    def finished(self):
+        if self.defect == "finished too early":
+            return self.told
+        return self.core.finished() if self.defect != "never finished" else []
 
 
 @pytest.mark.parametrize(
@@ -112,6 +159,9 @@ class _Leaky:
         ("never done", contract.wait_ends),
         ("failures promoted", contract.a_trial_is_one_thread),
         ("told twice", contract.told_once),
+        ("finished too early", contract.finished_is_final),
+        ("never finished", contract.who_failed_is_finished),
+        ("never finished", contract.in_the_end_all_are_finished),
     ],
 )
 def test_the_suite_finds_defects(defect, law):

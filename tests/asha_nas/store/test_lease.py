@@ -67,13 +67,13 @@ def test_the_lease_of_a_holder_that_is_not_seen(tmp_path, gone, where, free):
     study = store.create("nas", "{}", "{}")
     born = gone.born if free else elsewhere(gone.born)
     row = {"token": "theirs", "host": socket.gethostname(), "pid": gone.pid, "born": born, "renewed": time.time()}
-    with store._engine.begin() as connection:
+    with store._database.engine.begin() as connection:
         connection.execute(leases.insert().values(study=study.id, **row))
     assert store.is_leased(study) == (not free)
     if not free:
         with pytest.raises(StudyLocked, match="is being run by another driver"):
             store.lease(study)
-        with store._engine.begin() as connection:
+        with store._database.engine.begin() as connection:
             connection.execute(sa.update(leases).values(renewed=time.time() - 100))
     store.lease(study).release()
     store.close()

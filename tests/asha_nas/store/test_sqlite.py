@@ -1,7 +1,9 @@
 """The store in an SQLite file: the suite of all stores, and what is SQLite's own."""
 
+import gc
 import sqlite3
 import sys
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from asha_nas.errors import StoreUnavailable
-from asha_nas.store import Store, database
+from asha_nas.store import Store, database, patience, place
 from asha_nas.store.schema import REVISION, metadata
 from tests.contracts.store import StoreContract, log
 from tests.contracts.store_processes import reported
@@ -19,6 +21,15 @@ class TestSQLite(StoreContract):
     @pytest.fixture
     def url(self, tmp_path):
         return f"sqlite:///{tmp_path / 'studies.db'}"
+
+    @pytest.fixture
+    def broken(self):
+        def broken(_connection_or_cursor):
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            return error
+
+        return broken
 
 
 def message(url):
@@ -37,10 +48,10 @@ def test_the_place_is_a_path_a_url_or_the_environment(tmp_path, monkeypatch):
     assert new.is_file()
     Store(f"sqlite:///{tmp_path / 'url.db'}").close()
     assert (tmp_path / "url.db").is_file()
-    monkeypatch.setenv(database.ENVIRONMENT, str(tmp_path / "environment.db"))
+    monkeypatch.setenv(place.ENVIRONMENT, str(tmp_path / "environment.db"))
     Store().close()
     assert (tmp_path / "environment.db").is_file()
-    monkeypatch.delenv(database.ENVIRONMENT)
+    monkeypatch.delenv(place.ENVIRONMENT)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     Store().close()
     assert (tmp_path / "xdg" / "asha-nas" / "studies.db").is_file()
@@ -82,9 +93,11 @@ def test_a_database_that_may_not_be_written(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["studies.db"]
 
 
-@pytest.mark.parametrize("url", ["postgres://x", "nonsense://x", "sqlite+nonsense:///x.db", "://"])
+@pytest.mark.parametrize(
+    "url", ["mysql://x", "nonsense://x", "sqlite+nonsense:///x.db", "://", "postgresql+psycopg2://h/x"]
+)
 def test_a_url_that_names_no_database(url):
-    with pytest.raises(StoreUnavailable, match=r"Give a URL such as sqlite:////path/studies\.db, or a path\."):
+    with pytest.raises(StoreUnavailable, match=r"Give a path, or a URL such as sqlite:////path/studies\.db"):
         Store(url)
 
 
@@ -98,17 +111,12 @@ def test_a_damaged_file(tmp_path):
     assert "Bring it back from a backup" in text
 
 
-@pytest.mark.parametrize(
-    ("url", "package"),
-    [("postgresql://me:secret@host/x", "psycopg[binary]"), ("postgresql+psycopg://h/x", "psycopg[binary]")],
-)
-def test_a_driver_that_is_not_installed(monkeypatch, url, package):
-    for name in ("psycopg", "psycopg2"):
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(database, "find_spec", lambda _name: None)
+@pytest.mark.parametrize("url", ["postgresql://me:secret@host/x", "postgresql+psycopg://h/x", "postgres://h/x"])
+def test_a_driver_that_is_not_installed(monkeypatch, url):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     text = message(url)
     assert "the database's driver is not installed" in text
-    assert text.endswith(f"Install it: pip install '{package}'")
+    assert text.endswith("Install it: pip install 'asha-nas[postgres]', or pip install 'psycopg[binary]'")
     assert "secret" not in text
 
 
@@ -117,7 +125,7 @@ def test_to_look_makes_no_store(tmp_path, monkeypatch):
     for url in (str(missing), f"sqlite:///{missing}"):
         with pytest.raises(StoreUnavailable, match=r"no store at .*nowhere/studies\.db\nasha-nas asha .*makes"):
             Store(url, create=False)
-    monkeypatch.setenv(database.ENVIRONMENT, str(missing))
+    monkeypatch.setenv(place.ENVIRONMENT, str(missing))
     with pytest.raises(StoreUnavailable, match="there is no store at"):
         Store(create=False)
     assert list(tmp_path.iterdir()) == []
@@ -126,7 +134,7 @@ def test_to_look_makes_no_store(tmp_path, monkeypatch):
 
 
 def test_the_default_store_is_made_even_to_look(tmp_path, monkeypatch):
-    monkeypatch.delenv(database.ENVIRONMENT, raising=False)
+    monkeypatch.delenv(place.ENVIRONMENT, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     Store(create=False).close()
     assert (tmp_path / "asha-nas" / "studies.db").is_file()
@@ -157,7 +165,7 @@ def test_tables_of_a_newer_version(tmp_path):
 
 
 def test_a_write_that_fails_says_so_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    monkeypatch.setenv(patience.ENVIRONMENT, "0.1")
     path = tmp_path / "studies.db"
     store = Store(str(path))
     study = store.create("nas", "{}", "{}")
@@ -165,7 +173,9 @@ def test_a_write_that_fails_says_so_and_leaves_nothing(tmp_path, monkeypatch):
     store.append(lease, reported(0))
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailable, match="database is locked"):
+    with pytest.raises(
+        StoreUnavailable, match=r"database is locked \(waited 0.1 s: ASHA_NAS_STORE_PATIENCE\)\nNothing"
+    ):
         store.append(lease, reported(1))
     assert log(store, study) == [reported(0)]  # reading goes on
     blocker.execute("ROLLBACK")
@@ -176,9 +186,37 @@ def test_a_write_that_fails_says_so_and_leaves_nothing(tmp_path, monkeypatch):
     store.close()
 
 
+def test_a_writer_waits_for_another_one_longer_than_sqlite_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    path = tmp_path / "studies.db"
+    store = Store(str(path))
+    study = store.create("nas", "{}", "{}")
+    lease = store.lease(study)
+    blocker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.5, blocker.execute, ["ROLLBACK"])
+    timer.start()
+    store.append(lease, reported(0))
+    timer.join()
+    blocker.close()
+    lease.release()
+    assert log(store, study) == [reported(0)]
+    store.close()
+
+
+def test_a_store_that_nobody_closed_lets_go_of_its_connections(tmp_path):
+    store = Store(str(tmp_path / "studies.db"))
+    pool = store._database.engine.pool
+    assert pool.checkedin() == 1
+    engine = store._database.engine
+    del store
+    gc.collect()
+    assert engine.pool is not pool  # disposed of
+
+
 def test_the_migrations_make_the_schema(tmp_path):
     store = Store(str(tmp_path / "studies.db"))
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == REVISION

@@ -1,0 +1,142 @@
+"""Commands about studies that run as jobs of a cluster: submit, logs, cancel."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asha_nas import submission
+from asha_nas.cli.options import JsonOption, NameArgument, NameOption, PlanOption, StoreOption
+from asha_nas.cli.output import err, out, print_json
+from asha_nas.cli.planned import print_plan
+from asha_nas.cli.running import check_data
+from asha_nas.cli.show import open_study
+from asha_nas.errors import StudyLocked, UserError
+from asha_nas.store import Store
+from asha_nas.store.place import ENVIRONMENT
+from asha_nas.study import read_spec
+from cluster import nodes
+
+if TYPE_CHECKING:
+    from cluster.jobs import Jobs
+
+DashboardAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="URL", help="Of the cluster's dashboard; by default that of a head on this machine."
+    ),
+]
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
+    address: DashboardAddress = None,
+    name: NameOption = None,
+    plan: PlanOption = False,
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hand a study to a cluster and return: its head runs it from the store on, as asha-nas resume does.
+
+    Submitted again after a crash, a stop or a cancel, it goes on.
+    """
+    spec, store = submission.on_cluster(read_spec(file, name=name)), Store(store_url)
+    if plan:
+        print_plan(spec, store, as_json)
+        return
+    from asha_nas import api  # noqa: PLC0415 - imports pandas
+
+    record = submission.existing(spec, store)
+    if record is not None and store.is_leased(record):
+        raise StudyLocked(f"study {spec.name!r} is running already\nFollow it: asha-nas logs {spec.name}")
+    if record is not None and open_study(spec.name, store)[2].state == "done":
+        out.print(f"{spec.name} is done; nothing is left to do: asha-nas show {spec.name}", soft_wrap=True)
+        return
+    jobs = _jobs(address)
+    near = any(f"http://{node.dashboard}" == jobs.url for node in nodes.here())
+    if near:
+        check_data(spec)
+    if record is None:
+        record = store.study(api.create(spec, store=store).name)
+    if store.is_file and not near:
+        place = "is a file here, and the cluster's head must find it at the same path"
+        err.print(f"[yellow]note:[/] the store {store.url} {place}; a database server does without", soft_wrap=True)
+    job = submission.job_name(record)
+    _hand_over(jobs, job, submission.job_command(record), spec.name, store)
+    if as_json:
+        print_json({"study": spec.name, "job": job, "dashboard": jobs.url})
+        return
+    out.print(f"[bold]{spec.name}[/] is handed over to {jobs.url}, as job {job}", soft_wrap=True)
+    for verb, what in (("logs", "what it says"), ("show", "what it has found"), ("cancel", "stop it; it can go on")):
+        line = f"asha-nas {verb} {spec.name}"
+        out.print(f"  {line:<40} # {what}", markup=False, soft_wrap=True)
+
+
+def logs(
+    name: NameArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is over.")] = False,
+    address: DashboardAddress = None,
+    store_url: StoreOption = None,
+) -> None:
+    """Print what a submitted study says."""
+    job = submission.job_name(Store(store_url, create=False).study(name))
+    jobs = _jobs(address)
+    if follow:
+        jobs.follow(job, _say)
+    else:
+        _say(jobs.logs(job))
+
+
+def cancel(
+    name: NameArgument,
+    wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = True,
+    address: DashboardAddress = None,
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a submitted study. Nothing is lost: submit or resume it, and it goes on."""
+    store = Store(store_url, create=False)
+    record = store.study(name)
+    job, jobs = submission.job_name(record), _jobs(address)
+    running = jobs.stop(job)
+    if wait:
+        jobs.wait(job)
+    state = open_study(name, store)[2].state
+    if as_json:
+        print_json({"study": name, "job": job, "was_running": running, "job_state": jobs.state(job), "state": state})
+    elif running:
+        out.print(f"{name} is {'interrupted' if wait else 'told to stop'}; nothing is lost", soft_wrap=True)
+        out.print("go on with the same asha-nas submit, or asha-nas resume")
+    else:
+        out.print(f"{name} was not running: its job is {str(jobs.state(job)).lower()}", soft_wrap=True)
+
+
+def _jobs(address: str | None) -> Jobs:
+    from cluster.jobs import connect  # noqa: PLC0415 - imports Ray
+
+    return connect(address)
+
+
+def _hand_over(jobs: Jobs, job: str, command: str, name: str, store: Store) -> None:
+    from cluster.jobs import JobExists  # noqa: PLC0415
+
+    if store.has_password:
+        # Ray shows a job's environment to everybody who may look at its dashboard.
+        raise UserError(
+            f"store {store.url}: its password would be shown with the job\n"
+            "Put it into ~/.pgpass, or the file that PGPASSFILE names, on the head, and leave it out of the URL."
+        )
+    try:
+        jobs.submit(job, command, {ENVIRONMENT: store.absolute_url}, {"study": name})
+    except JobExists:
+        raise StudyLocked(
+            f"study {name!r} is submitted already, as job {job}\nFollow it: asha-nas logs {name}"
+        ) from None
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words)
+    sys.stdout.flush()

@@ -1,0 +1,51 @@
+"""A study as a job of a Ray cluster: what is asked of it, and by what name."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from asha_nas.errors import StudyExists, StudyNotFound
+from asha_nas.store import Store, StudyRecord
+from asha_nas.study import StudySpec, Workers
+from spaces.errors import InvalidValue
+
+
+def on_cluster(spec: StudySpec) -> StudySpec:
+    """The study as the cluster is to run it: by workers of the cluster that it is submitted to.
+
+    Raises:
+        InvalidValue: its engine needs no cluster.
+    """
+    if not isinstance(spec.engine, Workers) or spec.engine.kind != "ray":
+        kind = spec.engine.kind
+        raise InvalidValue("engine.kind", kind, "only studies of Ray can be submitted", "Leave it out, or run it here.")
+    return spec.model_copy(update={"engine": spec.engine.model_copy(update={"address": None})})
+
+
+def existing(spec: StudySpec, store: Store) -> StudyRecord | None:
+    """The study in the store, if it is there already and says the same; ``None`` if there is none of its name.
+
+    Raises:
+        StudyExists: there is another one of its name.
+    """
+    try:
+        record = store.study(spec.name)
+    except StudyNotFound:
+        return None
+    if json.loads(record.spec) != json.loads(spec.model_dump_json()):
+        raise StudyExists(
+            f"a study named {spec.name!r} exists already, and is another one\n"
+            f"Choose another --name, or go on with the one that is there: asha-nas resume {spec.name}."
+        )
+    return record
+
+
+def job_name(record: StudyRecord) -> str:
+    """The name of a study's job: another store may hold a study of the same name, made at another time."""
+    return f"asha-nas-{record.name}-{round(1e6 * record.created):x}"
+
+
+def job_command(record: StudyRecord) -> str:
+    """What the head is to run. It becomes the job's process, so that what stops the job reaches it."""
+    return f"exec asha-nas resume {shlex.quote(record.name)}"

@@ -40,6 +40,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/table.py
 	$(BIN)/python benchmarks/side_by_side.py
 	$(BIN)/python benchmarks/search_steps.py
+	$(BIN)/python benchmarks/simulated_trials.py
+	$(BIN)/python benchmarks/repeats.py
+	$(BIN)/python benchmarks/quality.py --repeats 8 --lines random evolution reinforce hyperband bohb
+	$(BIN)/python benchmarks/promotion.py
 	$(BIN)/python benchmarks/suggestions.py
 	$(BIN)/python benchmarks/store_writers.py
 

@@ -30,6 +30,14 @@ class TokenUnsafe(UserError):
 class TokenRejected(UserError):
     """The cluster has another token."""
 
+    def __init__(self, where: str, source: str | None) -> None:
+        """At an address; ``source`` is where the token is from that was tried, ``None`` if there was none."""
+        had = "wants a token, and there is none here" if source is None else f"does not accept the token of {source}"
+        super().__init__(
+            f"the Ray cluster at {where} {had}\n"
+            f"Copy the token file of its head to this machine, and name it with {FILE} if it is not {default_file()}."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Token:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cluster import nodes, processes, token
+from cluster import nodes, processes
 from cluster.connection import ClusterUnreachable
 from cluster.token import TokenRejected
 from spaces.errors import UserError

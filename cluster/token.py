@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -74,14 +75,14 @@ def make(file: Path) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
             written.write(secrets.token_hex(32))
-        os.link(draft, file)
-    except FileExistsError:
-        pass  # another process was faster; its token counts
+        with suppress(FileExistsError):  # another process was faster; its token counts
+            os.link(draft, file)
     except OSError as error:
         remedy = f"Name another place with --token-file or {FILE}."
         raise TokenMissing(f"token file {file}: cannot be written ({error.strerror})\n{remedy}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def read(file: Path) -> Token:

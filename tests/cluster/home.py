@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CLI = "from asha_nas.cli import main; main()"
 ENOUGH = 180.0
 """Seconds that nothing here should ever take, on a busy machine either."""
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
+"""127.0.0.1 as :func:`listening` gives it, by itself and mapped into IPv6."""
 
 
 class Home:

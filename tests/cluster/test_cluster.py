@@ -15,14 +15,13 @@ import pytest
 from asha_nas.runner import trial_seed
 from cluster.connection import TokenRejected, check
 from cluster.token import Token
-from tests.cluster.home import ENOUGH, Home, listening
+from tests.cluster.home import ENOUGH, LOOPBACK, Home, listening
 from tests.crash import wobbly
 from tests.crash.processes import alive, born, kill_all, wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.kill, pytest.mark.timeout(900)]
 
 LADDER = {"r": 4, "R": 8, "eta": 2, "configs": 4}
-LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 HEAD = ("cluster", "start", "--head", "--port", "0", "--dashboard-port", "0", "--cpus", "1", "--gpus", "0")
 NODE = ("--cpus", "1", "--gpus", "0", "--name")
 CONNECT = """

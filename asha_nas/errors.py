@@ -18,6 +18,11 @@ UserError                     exit code 2, one or two lines: value, rule, remedy
 ├── TableIncomplete           a study that builds a table lacks results of some cells
 ├── PackagesOverwritten       another distribution took one of our package names
 ├── ClusterUnreachable        cluster.connection: no Ray answers at the address
+├── ClusterLost               cluster.watch: the head of the cluster is gone
+├── NodeNotStarted            cluster.launch: Ray failed to start
+├── TokenMissing, TokenUnsafe, TokenRejected
+│                             cluster.token: there is none, others may read it, it is another's
+├── JobNotFound, JobExists    cluster.jobs: the cluster has no such job, or has it already
 ├── DataMissing, DataDamaged  trials.data: a data set is not there, or not whole
 ├── DataNotFetched            trials.data: a download failed, or did not give what it should
 └── CheckpointMissing, CheckpointDamaged, CheckpointNotWritten

@@ -101,16 +101,7 @@ def check(where: str, secret: Token | None) -> None:
             channel.unary_unary("/ray.rpc.NodeInfoGcsService/GetClusterId")(b"", metadata=metadata, timeout=10.0)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                had = (
-                    "wants a token, and there is none here"
-                    if secret is None
-                    else f"has another token than {secret.source}"
-                )
-                raise TokenRejected(
-                    f"the Ray cluster at {where} {had}\n"
-                    f"Copy the token file of its head to this machine, and name it with {token.FILE} if it is not"
-                    f" {token.default_file()}."
-                ) from None
+                raise TokenRejected(where, None if secret is None else secret.source) from None
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 raise ClusterUnreachable(f"no Ray cluster at {where!r}: what answers is no Ray\n{_START_ONE}") from None
 

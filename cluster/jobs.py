@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cluster import nodes, processes, token
+from cluster import nodes, processes
 from cluster.connection import ClusterUnreachable
 from cluster.token import TokenRejected
 from spaces.errors import UserError
@@ -34,6 +34,8 @@ class Jobs:
 
     url: str
     """Of its dashboard, which the Jobs API is a part of."""
+    _source: str | None
+    """Where its token is from."""
     _client: Any
 
     def submit(self, job: str, command: str, environment: Mapping[str, str], about: Mapping[str, str]) -> None:
@@ -52,7 +54,7 @@ class Jobs:
         if state is not None and state not in OVER:
             raise JobExists(f"job {job} is {state.lower()} already")
         variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), **environment}
-        with _speaking_plainly(self.url):
+        with _speaking_plainly(self.url, self._source):
             if state is not None:
                 self._client.delete_job(job)
             try:
@@ -66,7 +68,7 @@ class Jobs:
 
     def state(self, job: str) -> str | None:
         """Ray's word for how it stands, one of :data:`OVER`, PENDING or RUNNING; ``None`` if there is no such job."""
-        with _speaking_plainly(self.url):
+        with _speaking_plainly(self.url, self._source):
             try:
                 return str(self._client.get_job_status(job).value)
             except RuntimeError as error:
@@ -81,7 +83,7 @@ class Jobs:
             JobNotFound: there is no such job.
         """
         self._demand(job)
-        with _speaking_plainly(self.url):
+        with _speaking_plainly(self.url, self._source):
             return str(self._client.get_job_logs(job))
 
     def follow(self, job: str, say: Callable[[str], None]) -> None:
@@ -96,7 +98,7 @@ class Jobs:
             async for words in self._client.tail_job_logs(job):
                 say(words)
 
-        with _speaking_plainly(self.url):
+        with _speaking_plainly(self.url, self._source):
             asyncio.run(listen())
 
     def stop(self, job: str) -> bool:
@@ -109,7 +111,7 @@ class Jobs:
             JobNotFound: there is no such job.
         """
         self._demand(job)
-        with _speaking_plainly(self.url):
+        with _speaking_plainly(self.url, self._source):
             return bool(self._client.stop_job(job))
 
     def wait(self, job: str) -> None:
@@ -149,23 +151,19 @@ def connect(address: str | None = None) -> Jobs:
     url = dashboard_url(address)
     secret = nodes.token_for(lambda node: url == f"http://{node.dashboard}")
     headers = {} if secret is None else {"authorization": secret.header}
-    with _speaking_plainly(url, "" if secret is None else f" of {secret.source}"):
-        return Jobs(url, JobSubmissionClient(url, headers=headers))
+    source = None if secret is None else secret.source
+    with _speaking_plainly(url, source):
+        return Jobs(url, source, JobSubmissionClient(url, headers=headers))
 
 
 @contextmanager
-def _speaking_plainly(url: str, source: str = "") -> Iterator[None]:
+def _speaking_plainly(url: str, source: str | None) -> Iterator[None]:
     from ray.exceptions import AuthenticationError  # noqa: PLC0415
 
     try:
         yield
     except AuthenticationError:
-        wrong = f"does not accept the token{source}" if source else "wants a token; there is none here"
-        raise TokenRejected(
-            f"the Ray cluster at {url} {wrong}\n"
-            f"Copy the token file of its head to this machine, and name it with {token.FILE} if it is not"
-            f" {token.default_file()}."
-        ) from None
+        raise TokenRejected(url, source) from None
     except (ConnectionError, OSError) as error:
         raise ClusterUnreachable(
             f"no Ray dashboard at {url}: {str(error).splitlines()[0]}\n"

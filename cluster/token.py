@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,14 @@ class TokenUnsafe(UserError):
 
 class TokenRejected(UserError):
     """The cluster has another token."""
+
+    def __init__(self, where: str, source: str | None) -> None:
+        """At an address; ``source`` is where the token is from that was tried, ``None`` if there was none."""
+        had = "wants a token, and there is none here" if source is None else f"does not accept the token of {source}"
+        super().__init__(
+            f"the Ray cluster at {where} {had}\n"
+            f"Copy the token file of its head to this machine, and name it with {FILE} if it is not {default_file()}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +75,14 @@ def make(file: Path) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
             written.write(secrets.token_hex(32))
-        os.link(draft, file)
-    except FileExistsError:
-        pass  # another process was faster; its token counts
+        with suppress(FileExistsError):  # another process was faster; its token counts
+            os.link(draft, file)
     except OSError as error:
         remedy = f"Name another place with --token-file or {FILE}."
         raise TokenMissing(f"token file {file}: cannot be written ({error.strerror})\n{remedy}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def read(file: Path) -> Token:

@@ -1,7 +1,14 @@
-"""Noticing that a cluster's head is gone: Ray itself says nothing for a minute, and then ends the process."""
+"""Noticing that a cluster's head is gone.
+
+Ray's calls then wait for a minute where nothing interrupts them; after that Ray ends the process, with words of its
+own. The driver is told earlier, and if it hangs in such a call it is ended with plain words: what it has decided and
+learned is in the store.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +22,8 @@ from spaces.errors import UserError
 EVERY_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 12.0
 """How long the head may be out of reach before it is taken for gone; well below Ray's minute."""
+LEAVE_SECONDS: Final = 5.0
+"""How long the block has to end after that, before the process is ended."""
 
 
 class ClusterLost(UserError):
@@ -42,13 +51,16 @@ def watched(lost: Callable[[ClusterLost], None]) -> Iterator[None]:
 def _watch(address: str, over: threading.Event, lost: Callable[[ClusterLost], None]) -> None:
     host, _, port = address.rpartition(":")
     missed = 0.0
-    while not over.wait(EVERY_SECONDS):
-        missed = 0.0 if loopback.answers(host, int(port), EVERY_SECONDS) else missed + EVERY_SECONDS
-        if missed >= PATIENCE_SECONDS:
-            lost(
-                ClusterLost(
-                    f"the head of the Ray cluster at {address} is gone (no answer for {PATIENCE_SECONDS:.0f} s)\n"
-                    "Nothing in the store is lost. Start a cluster (asha-nas cluster start --head), and go on."
-                )
-            )
+    while missed < PATIENCE_SECONDS:
+        if over.wait(EVERY_SECONDS):
             return
+        missed = 0.0 if loopback.answers(host, int(port), EVERY_SECONDS) else missed + EVERY_SECONDS
+    error = ClusterLost(
+        f"the head of the Ray cluster at {address} is gone (no answer for {PATIENCE_SECONDS:.0f} s)\n"
+        "Nothing in the store is lost. Start a cluster (asha-nas cluster start --head), and go on (asha-nas resume)."
+    )
+    lost(error)
+    if not over.wait(LEAVE_SECONDS):
+        sys.stderr.write(f"asha-nas: {error}\n")
+        sys.stderr.flush()
+        os._exit(2)

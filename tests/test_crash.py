@@ -473,13 +473,14 @@ def test_killed_after_every_second_event(home, undisturbed):
     check_as_undisturbed(here, undisturbed)
 
 
-def test_interrupted_at_any_point(home, undisturbed):
-    """Ctrl-C: exit code 130, and a closed log while jobs are run."""
+@pytest.mark.parametrize(("how", "every"), [("interrupt", 2 * EVERY), ("terminate", 6 * EVERY)])
+def test_interrupted_at_any_point(home, undisturbed, how, every):
+    """Ctrl-C, and SIGTERM too: exit code 130, and a closed log while jobs are run."""
     first, last = undisturbed.points.index("append/asked") + 1, undisturbed.points.index("append/closed")
 
     def interrupt(number):
         here = home(f"{number}", **TROUBLE)
-        code = here.run("run", str(here.file), moment={"count": number, "do": "interrupt"})
+        code = here.run("run", str(here.file), moment={"count": number, "do": how})
         if first <= number <= last:
             assert (code, here.of("closed")) == (130, [{"session": 0, "reason": "interrupted"}]), here.output
             assert f"interrupted; nothing is lost. Go on with: asha-nas resume {NAME}" in here.output
@@ -488,7 +489,7 @@ def test_interrupted_at_any_point(home, undisturbed):
         go_on(here)
         check_as_undisturbed(here, undisturbed)
 
-    in_two_lanes(interrupt, range(1, len(undisturbed.points) + 1, 2 * EVERY))
+    in_two_lanes(interrupt, range(1, len(undisturbed.points) + 1, every))
 
 
 def test_resuming_a_study_that_is_done_changes_nothing(undisturbed):

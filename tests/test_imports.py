@@ -20,6 +20,7 @@ HOMES = {  # library: places (module prefixes) that may import it
     "torch": ("trials",),
     "torchvision": (),
     "ray": ("asha_nas.engines.ray_tune", "cluster"),
+    "grpc": ("cluster.connection",),
     "sqlalchemy": ("asha_nas.store",),
     "alembic": ("asha_nas.store",),
     "psycopg": ("asha_nas.store",),
@@ -91,6 +92,12 @@ def test_imports_point_down(file):
 def test_cluster_knows_of_spaces_only_the_errors(file):
     if name_of(file).startswith("cluster"):
         assert all(within(name, "spaces.errors") for name in imports(file) if within(name, "spaces"))
+
+
+@each_module
+def test_cluster_needs_only_ray(file):
+    if within(name_of(file), "cluster"):
+        assert outside(file) <= {"ray", "grpc"}
 
 
 @each_module

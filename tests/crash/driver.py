@@ -7,8 +7,9 @@ noted it yet); ``save`` and ``saved`` (a checkpoint), and ``rename`` in between 
 temporary name).
 
 A *moment* is ``{"at": POINT, "count": n, "do": …}``; without ``at`` all points count. What happens there is
-``kill`` (SIGKILL, to the process itself), ``interrupt`` (Ctrl-C), or ``hang``: it writes the file ``hanging`` in
-``CRASH_FOLDER`` and does nothing more. The moment ``{"do": "list"}`` only writes all points to ``points.json``.
+``kill`` (SIGKILL, to the process itself), ``interrupt`` (Ctrl-C), ``terminate`` (SIGTERM), or ``hang``: it writes
+the file ``hanging`` in ``CRASH_FOLDER`` and does nothing more. The moment ``{"do": "list"}`` only writes all points
+to ``points.json``.
 """
 
 import json
@@ -89,6 +90,9 @@ def happen(what):
             os.kill(os.getpid(), signal.SIGKILL)
         case "interrupt":
             signal.raise_signal(signal.SIGINT)
+        case "terminate":
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
+            signal.raise_signal(signal.SIGTERM)
         case "hang":
             Path(os.environ["CRASH_FOLDER"], "hanging").touch()
             time.sleep(600)

@@ -1,0 +1,1 @@
+"""Tests of clusters, and a cluster of real processes for them."""

@@ -95,9 +95,9 @@ def test_cluster_knows_of_spaces_only_the_errors(file):
 
 
 @each_module
-def test_cluster_needs_only_ray(file):
+def test_cluster_needs_ray_and_little_else(file):
     if within(name_of(file), "cluster"):
-        assert outside(file) <= {"ray", "grpc"}
+        assert outside(file) <= {"ray", "grpc", "yaml", "fsspec"}
 
 
 @each_module

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from asha_nas.runner import trial_seed
+from asha_nas.driver import trial_seed
 from cluster.connection import TokenRejected, check
 from cluster.token import Token
 from tests.cluster.home import ENOUGH, LOOPBACK, Home, listening

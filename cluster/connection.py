@@ -80,7 +80,7 @@ def resolved(address: str | None) -> str | None:
     where = address or os.environ.get("RAY_ADDRESS") or None
     if where == "auto":
         where = os.environ.get("RAY_ADDRESS") or next((node.cluster for node in reversed(nodes.here())), "auto")
-    return where
+    return None if where == "local" else where
 
 
 def check(where: str, secret: Token | None) -> None:

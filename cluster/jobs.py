@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -93,6 +94,8 @@ class Jobs:
             JobNotFound: there is no such job.
         """
         self._demand(job)
+
+        logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # it tells how it hung up
 
         async def listen() -> None:
             async for words in self._client.tail_job_logs(job):

@@ -24,6 +24,8 @@ from spaces.errors import InvalidValue, UserError
 READY: Final = "Ray runtime started"
 """What ``ray start`` says when the node is up."""
 START_SECONDS: Final = 120.0
+AGENT_PORT: Final = 52365
+"""Ray's own choice for the agent of each node, through which the dashboard reads logs and runs jobs."""
 OBJECT_STORE_BYTES: Final = 256 * 2**20
 """Memory of a node for objects; nothing of ours keeps any but the trial itself there."""
 
@@ -123,7 +125,7 @@ def _start(
     command = [
         sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *arguments,
         f"--node-ip-address={address}", f"--node-name={name}", f"--temp-dir={_sessions()}",
-        f"--object-store-memory={OBJECT_STORE_BYTES}", f"--labels={_labels()}", *_private_ports(address),
+        f"--object-store-memory={OBJECT_STORE_BYTES}", f"--labels={_labels()}", *_ports(address),
     ]  # fmt: skip
     environment = {**os.environ, **_environment(identity, address, name, secret)}
     log.touch(0o600)
@@ -169,11 +171,14 @@ def _resources(cpus: int | None, gpus: int | None) -> list[str]:
     return [f"{option}={count}" for option, count in given.items() if count is not None]
 
 
-def _private_ports(address: str) -> list[str]:
-    """On loopback nothing is behind a firewall, and there may be several nodes: any free ports will do."""
-    if not loopback.is_loopback(address):
-        return []
-    return ["--min-worker-port=0", "--max-worker-port=0", f"--dashboard-agent-listen-port={_free(address)}"]
+def _ports(address: str) -> list[str]:
+    """Ports of a node beside the cluster's: Ray's usual ones, for firewalls; on loopback, or where taken, any free."""
+    alone = loopback.is_loopback(address)
+    agent = AGENT_PORT
+    if alone or not all(_is_free(host, AGENT_PORT) for host in (address, loopback.ADDRESS)):
+        agent = _free(address)  # without a port of its own, the head's agent would take no jobs, and not say so
+    workers = ["--min-worker-port=0", "--max-worker-port=0"] if alone else []
+    return [f"--dashboard-agent-listen-port={agent}", *workers]
 
 
 def _labels() -> str:
@@ -210,14 +215,20 @@ def _reachable(host: str, address: str) -> str:
 def _port(option: str, host: str, port: int) -> int:
     if port == 0:
         return _free(host)
+    if not _is_free(host, port):
+        remedy = f"Give another {option}, or 0 for any that is free; an address must be one of this machine."
+        raise InvalidValue(option, port, f"cannot be listened at on {host}", remedy)
+    return port
+
+
+def _is_free(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            remedy = f"Give another {option}, or 0 for any that is free; an address must be one of this machine."
-            raise InvalidValue(option, port, f"cannot be used at {host} ({error.strerror})", remedy) from None
-    return port
+        except OSError:
+            return False
+    return True
 
 
 def _free(host: str) -> int:

@@ -34,7 +34,12 @@ def keep() -> None:
     from ray._private import services  # noqa: PLC0415 - importing Ray takes a second
 
     services.resolve_ip_for_localhost = lambda host: ADDRESS if host == "localhost" else host
-    os.environ[_SWITCH] = "0"  # read when Ray is imported, so it means something to other processes only
+    os.environ.update(switch())  # read when Ray is imported, so it means something to other processes only
+
+
+def switch() -> dict[str, str]:
+    """The variable by which programs that import Ray later take 127.0.0.1 for what it is."""
+    return {_SWITCH: "0"}
 
 
 @contextmanager

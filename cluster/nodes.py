@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from cluster import processes, token
+from cluster import loopback, processes, token
 from cluster.processes import Process
 from cluster.token import Token
 from spaces.errors import UnknownName
@@ -123,6 +123,7 @@ def shown_environment(node: Node) -> Mapping[str, str]:
     """Variables by which Ray's own commands on this machine find the node's cluster."""
     return {
         "RAY_ADDRESS": node.cluster,
+        **(loopback.switch() if loopback.is_loopback(node.address) else {}),
         **({} if node.dashboard is None else {"RAY_API_SERVER_ADDRESS": f"http://{node.dashboard}"}),
         token.MODE: "token",
         **({} if node.token_file is None else {token.FILE: node.token_file}),

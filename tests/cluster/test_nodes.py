@@ -121,13 +121,25 @@ def test_a_process_by_its_birth():
 def test_a_port_that_is_taken_is_refused_before_anything_starts():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(InvalidValue, match=rf"--port = {port}: cannot be used at 127\.0\.0\.1"):
+        with pytest.raises(InvalidValue, match=rf"--port = {port}: cannot be listened at on 127\.0\.0\.1"):
             launch.start_head(port=port, dashboard_port=0)
         with pytest.raises(InvalidValue, match=f"--dashboard-port = {port}"):
             launch.start_head(port=0, dashboard_port=port)
-    with pytest.raises(InvalidValue, match=r"cannot be used at 203\.0\.113\.1"):
+    with pytest.raises(InvalidValue, match=r"cannot be listened at on 203\.0\.113\.1"):
         launch.start_head("203.0.113.1", dashboard_port=0)
     assert nodes.known() == []
+
+
+def test_the_agent_has_rays_own_port_where_others_reach_it_and_it_is_free(monkeypatch):
+    taken = set()
+    monkeypatch.setattr(launch, "_is_free", lambda host, _port: host not in taken)
+    monkeypatch.setattr(launch, "_free", lambda _host: 40000)
+    assert launch._ports("10.0.0.5") == ["--dashboard-agent-listen-port=52365"]
+    taken.add("127.0.0.1")  # by another Ray of this machine
+    assert launch._ports("10.0.0.5") == ["--dashboard-agent-listen-port=40000"]
+    assert launch._ports("127.0.0.3") == [
+        "--dashboard-agent-listen-port=40000", "--min-worker-port=0", "--max-worker-port=0",
+    ]  # fmt: skip
 
 
 def test_a_name_that_is_taken_is_refused():

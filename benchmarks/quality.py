@@ -62,7 +62,7 @@ LINES = {
     "evolution": Line({"kind": "evolution"}),
     "reinforce": Line({"kind": "reinforce"}),
     "hyperband": Line({"kind": "hyperband"}, brackets=64),
-    "bohb": Line({"kind": "bohb", "sampler": "kde"}, 0.5, 64),
+    "bohb": Line({"kind": "bohb", "sampler": "kde"}, 0.5, 80),
     "bohb, HpBandSter": Line({"kind": "bohb", "sampler": "hpbandster"}, 0.25, 20, "hpbandster"),
     "tpe": Line({"kind": "tpe"}, 0.25, needs="optuna"),
     "smac": Line({"kind": "smac"}, 0.025, needs="smac"),

@@ -47,6 +47,12 @@ def submit(
     if plan:
         print_plan(spec, store, as_json)
         return
+    if store.has_password:
+        # Ray shows a job's environment to everybody who may look at its dashboard.
+        raise UserError(
+            f"store {store.url}: its password would be shown with the job\n"
+            "Put it into ~/.pgpass, or the file that PGPASSFILE names, on the head, and leave it out of the URL."
+        )
     from asha_nas import api  # noqa: PLC0415 - imports pandas
 
     record = submission.existing(spec, store)
@@ -123,12 +129,6 @@ def _jobs(address: str | None) -> Jobs:
 def _hand_over(jobs: Jobs, job: str, command: str, name: str, store: Store) -> None:
     from cluster.jobs import JobExists  # noqa: PLC0415
 
-    if store.has_password:
-        # Ray shows a job's environment to everybody who may look at its dashboard.
-        raise UserError(
-            f"store {store.url}: its password would be shown with the job\n"
-            "Put it into ~/.pgpass, or the file that PGPASSFILE names, on the head, and leave it out of the URL."
-        )
     try:
         jobs.submit(job, command, {ENVIRONMENT: store.absolute_url}, {"study": name})
     except JobExists:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
-from asha_nas.study.part import Part
+from asha_nas.study.part import Minimised, absolute
 from spaces.cell_spaces import CELL_SPACES
 from spaces.errors import UnknownName
 from spaces.table import SUFFIX
 from trials import tables
 
 
-class Lookup(Part):
+class Lookup(Minimised):
     """A trial is a cell, looked up in a table at some of its budgets."""
 
     from_scratch: ClassVar[bool] = True
@@ -41,7 +40,7 @@ class Lookup(Part):
     @field_validator("table")
     @classmethod
     def _table_file(cls, value: str) -> str:
-        return _absolute(value, SUFFIX)
+        return absolute(value, SUFFIX)
 
     @field_validator("space")
     @classmethod
@@ -55,13 +54,8 @@ class Lookup(Part):
         """What trials are compared by: a share of validation images, 0 to 1."""
         return "valid_error"
 
-    @property
-    def mode(self) -> Literal["min", "max"]:
-        """Less is better."""
-        return "min"
 
-
-class Curves(Part):
+class Curves(Minimised):
     """A trial is a setting of hyperparameters, whose training was recorded."""
 
     from_scratch: ClassVar[bool] = False
@@ -75,19 +69,9 @@ class Curves(Part):
     @field_validator("curves")
     @classmethod
     def _curves_file(cls, value: str) -> str:
-        return _absolute(value, ".npz")
+        return absolute(value, ".npz")
 
     @property
     def metric(self) -> str:
         """What trials are compared by: the mean loss on validation data."""
         return "valid_loss"
-
-    @property
-    def mode(self) -> Literal["min", "max"]:
-        """Less is better."""
-        return "min"
-
-
-def _absolute(value: str, suffix: str) -> str:
-    # Workers have working folders of their own, where a relative path would mean another place.
-    return str(Path(value).expanduser().absolute()) if value.endswith(suffix) else value

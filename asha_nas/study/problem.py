@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from asha_nas.study.part import Part
+from asha_nas.study.part import Minimised, Part
 from spaces.darts_cell import OPERATION_SETS, parse_genotype
 from spaces.errors import UnknownName
 from spaces.nasbench1shot1 import SPACES
@@ -17,7 +17,7 @@ from spaces.table import check_target
 from trials.recipe import CELL_RECIPES, RECIPES, CellRecipe, Recipe
 
 
-class _NetworkProblem(Part):
+class _NetworkProblem(Minimised):
     from_scratch: ClassVar[bool] = False
     """Whether a job of a higher budget trains from epoch 0 again."""
 
@@ -51,11 +51,6 @@ class PartialTraining(_NetworkProblem):
         """What trials are compared by: a fraction of validation images, 0 to 1."""
         return "valid_error"
 
-    @property
-    def mode(self) -> Literal["min", "max"]:
-        """Less is better."""
-        return "min"
-
 
 class FullTraining(_NetworkProblem):
     """A trial is one more seed of the same architecture, trained from scratch and tested at the end."""
@@ -74,11 +69,6 @@ class FullTraining(_NetworkProblem):
         """What seeds are reported by: a fraction of test images, 0 to 1."""
         return "test_error"
 
-    @property
-    def mode(self) -> Literal["min", "max"]:
-        """Less is better."""
-        return "min"
-
 
 class Objective(Part):
     """A trial is a call of the user's own function."""
@@ -94,7 +84,7 @@ class Objective(Part):
     """Whether each budget is a call from epoch 0 on, as where a schedule spans it; else a job goes on from the last."""
 
 
-class Tabulation(Part):
+class Tabulation(Minimised):
     """A trial is some cells of NAS-Bench-101's space, trained side by side to one budget: part of a table."""
 
     from_scratch: ClassVar[bool] = True
@@ -146,11 +136,6 @@ class Tabulation(Part):
     def metric(self) -> str:
         """What is shown: the mean error of a job's cells on the validation images, 0 to 1."""
         return "valid_error"
-
-    @property
-    def mode(self) -> Literal["min", "max"]:
-        """Less is better."""
-        return "min"
 
 
 TOGETHER = {"digits": 81, "cifar10": 1}

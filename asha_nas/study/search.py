@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from asha_nas.study.part import Part
+from asha_nas.study.part import Minimised, absolute
 from spaces import nasbench1shot1
 from spaces.errors import InvalidValue
 from spaces.table import SUFFIX
 from trials.search_recipe import EPOCHS, SearchRecipe, Variant, search_recipe
 
 
-class OneShot(Part):
+class OneShot(Minimised):
     """What a one-shot search is, and which table scores the cells that it finds."""
 
     from_scratch: ClassVar[bool] = True
@@ -55,8 +54,7 @@ class OneShot(Part):
     @field_validator("table")
     @classmethod
     def _table_file(cls, value: str | None) -> str | None:
-        # Workers have working folders of their own, where a relative path would mean another place.
-        return value if value is None or not value.endswith(SUFFIX) else str(Path(value).expanduser().absolute())
+        return None if value is None else absolute(value, SUFFIX)
 
     @model_validator(mode="after")
     def _scorable(self) -> OneShot:
@@ -73,11 +71,6 @@ class OneShot(Part):
     def metric(self) -> str:
         """What searches are compared by, a share of images: the table's validation error, else the one-shot one."""
         return "one_shot_valid_error" if self.table is None else "valid_error"
-
-    @property
-    def mode(self) -> Literal["min", "max"]:
-        """Less is better."""
-        return "min"
 
 
 class Search(OneShot):

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from asha_nas.study.lookup import Curves, Lookup
-from asha_nas.study.part import Part
+from asha_nas.study.part import Part, absolute
 from asha_nas.study.problem import FullTraining, Objective, PartialTraining, Tabulation
 from asha_nas.study.scheduling import LEARNING, AnyScheduler, Sweep
 from asha_nas.study.search import Search, sweep_of_searches
@@ -88,8 +87,7 @@ class StudySpec(Part):
     @field_validator("checkpoints")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
-        # Workers have working folders of their own, where a relative path would mean another place.
-        return value if value is None or "://" in value else str(Path(value).expanduser().absolute())
+        return value if value is None or "://" in value else absolute(value)
 
     @field_validator("quota", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from tests.contracts.postgres_server import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 ASHA = str(ROOT / "examples" / "s1-digits-asha.toml")
+BOHB = str(ROOT / "examples" / "bohb-gdas-digits.toml")
 HYPERBAND = str(ROOT / "examples" / "s1-digits-hyperband.toml")
 SECRETS = (PASSWORD, quote(PASSWORD, safe=""), PASSWORD.split("@")[0], PASSWORD.split("@")[1])
 
@@ -42,6 +43,10 @@ COMMANDS = [  # words, exit code
     (("search", "--plan"), 0),
     (("bohb", "--optimizer", "gdas", "--plan"), 0),
     (("table", "build", "--space", "s1", "--plan"), 0),
+    (("submit", BOHB, "--name", "handed", "--plan"), 0),
+    (("submit", BOHB, "--name", "handed"), 2),  # Ray would show the password with the job
+    (("logs", "one"), 2),  # no cluster
+    (("cancel", "one"), 2),
     (("doctor", "--json"), 0),
     (("doctor",), 0),
 ]

@@ -7,9 +7,9 @@ noted it yet); ``save`` and ``saved`` (a checkpoint), and ``rename`` in between 
 temporary name).
 
 A *moment* is ``{"at": POINT, "count": n, "do": …}``; without ``at`` all points count. What happens there is
-``kill`` (SIGKILL, to the process itself), ``interrupt`` (Ctrl-C), ``terminate`` (SIGTERM), or ``hang``: it writes
-the file ``hanging`` in ``CRASH_FOLDER`` and does nothing more. The moment ``{"do": "list"}`` only writes all points
-to ``points.json``.
+``kill`` (SIGKILL, to the process itself), ``interrupt`` (Ctrl-C), ``terminate`` (SIGTERM), or ``hang``: it writes the
+file ``hanging`` in ``CRASH_FOLDER`` and goes on when someone has taken it away, with the machine's clock set back by so
+many hours as a file ``jump`` says. The moment ``{"do": "list"}`` only writes all points to ``points.json``.
 """
 
 import json
@@ -94,8 +94,19 @@ def happen(what):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
             signal.raise_signal(signal.SIGTERM)
         case "hang":
-            Path(os.environ["CRASH_FOLDER"], "hanging").touch()
-            time.sleep(600)
+            hang(Path(os.environ["CRASH_FOLDER"]))
+
+
+def hang(folder):
+    """Wait for someone to take away a file, and set the clock."""
+    (folder / "hanging").touch()
+    end = time.monotonic() + 600
+    while (folder / "hanging").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    jump = folder / "jump"
+    if jump.exists():
+        clock, seconds = time.time, 3600 * float(jump.read_text())
+        time.time = lambda: clock() - seconds
 
 
 if __name__ == "__main__":

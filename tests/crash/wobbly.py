@@ -2,7 +2,8 @@
 
 Its state is a chain of digests, so that an epoch left out, doubled or begun from the wrong checkpoint
 changes every later loss. It writes down each epoch that it trains (`epochs.txt`: process, trial, epoch),
-and stops at a gate, a file `gates/TRIAL-EPOCH`, until someone takes the gate away.
+and stops at a gate, a file `gates/TRIAL-EPOCH`, until someone takes the gate away. Files `pace` and `slow` say how many
+seconds an epoch and the saving of a checkpoint take.
 """
 
 import hashlib
@@ -47,13 +48,23 @@ def train(task):
     for epoch in range(begun + 1, task.stop + 1):
         write_down(home / "epochs.txt", f"{os.getpid()} {task.trial} {epoch}")
         wait_at(home / "gates" / f"{task.trial}-{epoch}")
+        take_time(home / "pace")
         state = advance(state, x, epoch)
         value = loss_of(state, epoch)
         if epoch == 2 and (home / "trouble").exists():
             value = go_wrong(task.trial, value)
         due = epoch % 3 == 0 or epoch == task.stop
-        kept = checkpoint.save(task.folder, f"epoch-{epoch:05d}.ckpt", epoch, {"state": state}) if due else None
+        kept = save(home, task.folder, epoch, state) if due else None
         yield Report(epoch, {"loss": value, "x": x}, 0.25, kept, {"state": state[:8]} if epoch % 2 else {})
+
+
+def save(home, folder, epoch, state):
+    """The checkpoint; None where it cannot be written."""
+    take_time(home / "slow")
+    try:
+        return checkpoint.save(folder, f"epoch-{epoch:05d}.ckpt", epoch, {"state": state})
+    except checkpoint.CheckpointNotWritten:
+        return None
 
 
 def write_down(path, line):
@@ -63,6 +74,12 @@ def write_down(path, line):
         os.write(descriptor, f"{line}\n".encode())
     finally:
         os.close(descriptor)
+
+
+def take_time(file):
+    """As many seconds as the file says, if there is one."""
+    if file.exists():
+        time.sleep(float(file.read_text() or 0))
 
 
 def wait_at(gate):

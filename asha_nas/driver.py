@@ -120,12 +120,12 @@ class Driver:
         remove, self._remove = self._remove, removals.append
         for row in rows:
             if isinstance(row.event, Opened):
-                self._spent += last - opened
+                self._spent += max(0.0, last - opened)  # the clock may have been set back
                 opened = row.time
                 self.session = row.event.session + 1
             last = row.time
             self._fold(row.event)
-        self._spent += last - opened
+        self._spent += max(0.0, last - opened)
         self._again = deque(self._running)
         self._remove, needed = remove, self._shelf.needed()
         return [removal.sparing(needed.get(removal.folder, frozenset())) for removal in removals]

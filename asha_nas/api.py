@@ -16,13 +16,16 @@ from ConfigSpace import ConfigurationSpace
 from asha_nas import logs, problems, runner, scheduling, simulation
 from asha_nas.analysis import History, JobRecord, frames, search
 from asha_nas.analysis.stored import stored_history, stored_spec
+from asha_nas.claimant import Claimant
 from asha_nas.engines import Engine, InlineEngine
 from asha_nas.errors import InvalidValue, SpecError, StudyExists
 from asha_nas.provenance import provenance
+from asha_nas.sharing import Sharing
 from asha_nas.store import Listener, Store, StudyRecord
 from asha_nas.store.events import to_json
 from asha_nas.study import AnyScheduler, Retries, Simulation, StudySpec, Workers, make_spec
-from asha_nas.telemetry import Telemetry
+from asha_nas.telemetry import Meter, Telemetry
+from cluster import metrics
 from spaces import hyperparameters
 from trials.contract import Task
 
@@ -65,6 +68,7 @@ class Study:
         engine: Engine | None = None,
         announce: Callable[[str], None] = lambda _url: None,
         max_hours: float | None = None,
+        priority: int | None = None,
         quota: int | None = None,
         processes: int | None = None,
     ) -> str:
@@ -75,6 +79,7 @@ class Study:
             engine: instead of the one its spec describes.
             announce: called with the URL of Ray's dashboard, if there is one.
             max_hours: time limit over all sessions, instead of the spec's; of a simulated study in virtual hours.
+            priority: weight among the studies that share a cluster, 1 or more, instead of the spec's.
             quota: bytes that checkpoints may take together, instead of the spec's.
             processes: that repeats of a simulated study are played in; by default one for each processor.
 
@@ -102,8 +107,10 @@ class Study:
             folder=self.folder, listeners=listening, max_hours=max_hours, quota=quota,
         )  # fmt: skip
         if engine is not None or not isinstance(self.spec.engine, Simulation):
-            with self._watched(engine is None and self.spec.engine.kind == "ray") as watchers:
-                return run(engine or make_engine(self.spec.engine, announce), listeners=[*listening, *watchers])
+            with self._watched(engine is None and self.spec.engine.kind == "ray") as (watchers, meter):
+                if engine is None:
+                    engine = make_engine(self.spec.engine, announce, self._sharing(priority, meter))
+                return run(engine, listeners=[*listening, *watchers])
         if max_hours is not None and self.spec.engine.repeats > 1:
             rule = "cannot be changed: its repeats were played with another limit, or without one"
             raise InvalidValue("max_hours", max_hours, rule, "Simulate the study anew, with max_hours in its file.")
@@ -114,18 +121,27 @@ class Study:
         repeater = simulation.repeater(self.spec, problem, history.repeats, processes)
         return run(cluster, clock=cluster.now, afterwards=repeater)
 
+    def _sharing(self, priority: int | None, meter: Meter) -> Sharing:
+        """Its part of a cluster that others use too."""
+        weight = getattr(self.spec.engine, "priority", 1) if priority is None else priority
+
+        def told(jobs: int) -> None:
+            meter(metrics.SHARE, jobs, {})
+
+        return lambda cluster: Claimant(self.store, self._record, weight, cluster, told)
+
     @contextmanager
-    def _watched(self, on_ray: bool) -> Iterator[list[Listener]]:
+    def _watched(self, on_ray: bool) -> Iterator[tuple[list[Listener], Meter]]:
         """What feeds Prometheus, through Ray."""
         if not on_ray:
-            yield []
+            yield [], lambda _metric, _value, _tags: None
             return
         from cluster.meter import RayMeter  # noqa: PLC0415 - importing Ray takes seconds
 
         with RayMeter(self.name) as meter:
             telemetry = Telemetry(self.spec, meter)
             telemetry.replay(self.store.rows(self._record))
-            yield [telemetry.take]
+            yield [telemetry.take], meter
 
     def history(self) -> History:
         """Its log, folded."""
@@ -258,7 +274,11 @@ def load(name: str, *, store: Store | None = None, objective: Callable[[Task], A
     return Study(store, store.study(name), objective)
 
 
-def make_engine(options: Workers | Simulation, announce: Callable[[str], None] = lambda _url: None) -> Engine:
+def make_engine(
+    options: Workers | Simulation,
+    announce: Callable[[str], None] = lambda _url: None,
+    sharing: Sharing | None = None,
+) -> Engine:
     """The engine that a spec describes; for a simulation see :func:`asha_nas.simulation.engine`."""
     assert isinstance(options, Workers)
     if options.kind == "inline":
@@ -267,7 +287,7 @@ def make_engine(options: Workers | Simulation, announce: Callable[[str], None] =
 
     return RayTuneEngine(
         options.workers, options.cpus_per_trial, options.gpus_per_trial, options.address, options.dashboard,
-        announce,
+        announce, sharing,
     )  # fmt: skip
 
 

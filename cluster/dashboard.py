@@ -28,6 +28,7 @@ def dashboard() -> dict[str, Any]:
         _panel("Promotions by rung", metrics.PROMOTIONS, "{{study}} from {{epochs}} epochs"),
         _panel("Failed attempts", metrics.FAILED_ATTEMPTS, "{{study}} {{failure}}"),
         _panel("Epochs trained", metrics.EPOCHS, "{{study}}"),
+        _panel("Share of the cluster", metrics.SHARE, "{{study}}"),
         _quantiles("Seconds an epoch", metrics.EPOCH_SECONDS),
         _quantiles("Overhead of a job", metrics.JOB_OVERHEAD),
         _rate("Checkpoints written", metrics.CHECKPOINT_BYTES, "Bps"),

@@ -41,6 +41,7 @@ RESULTS = Metric("asha_nas_results", "gauge", "Jobs that gave a result, by rung"
 PROMOTIONS = Metric("asha_nas_promotions", "gauge", "Trials that went up from a rung", ("rung", "epochs"))
 BEST = Metric("asha_nas_best", "gauge", "Best value so far of the metric that is optimised", ("metric",))
 EPOCHS = Metric("asha_nas_epochs", "gauge", "Epochs trained, each once")
+SHARE = Metric("asha_nas_share", "gauge", "Jobs that it may run at a time, of a cluster that studies share")
 FAILED_ATTEMPTS = Metric("asha_nas_failed_attempts", "gauge", "Attempts that failed and were repeated", ("failure",))
 EPOCH_SECONDS = Metric("asha_nas_epoch_seconds", "histogram", "Seconds an epoch took", boundaries=_SECONDS)
 JOB_OVERHEAD = Metric(
@@ -50,5 +51,6 @@ JOB_OVERHEAD = Metric(
 CHECKPOINT_BYTES = Metric("asha_nas_checkpoint_bytes", "counter", "Bytes of checkpoints written by this driver's jobs")
 
 METRICS = (
-    TRIALS, JOBS, RESULTS, PROMOTIONS, BEST, EPOCHS, FAILED_ATTEMPTS, EPOCH_SECONDS, JOB_OVERHEAD, CHECKPOINT_BYTES,
+    TRIALS, JOBS, RESULTS, PROMOTIONS, BEST, EPOCHS, SHARE, FAILED_ATTEMPTS, EPOCH_SECONDS, JOB_OVERHEAD,
+    CHECKPOINT_BYTES,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from asha_nas.cli.options import (
     KeepOption,
     NameOption,
     PlanOption,
+    PriorityOption,
     QuotaOption,
     RecipeOption,
     SeedOption,
@@ -92,6 +93,7 @@ def bohb(
     cpus_per_trial: CpusOption = 1.0,
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
+    priority: PriorityOption = 1,
     dashboard: DashboardOption = True,
     checkpoints: CheckpointsOption = None,
     keep_checkpoints: KeepOption = False,
@@ -125,7 +127,7 @@ def bohb(
         },
         "engine": {
             "kind": engine, "workers": workers, "cpus_per_trial": cpus_per_trial,
-            "gpus_per_trial": gpus_per_trial, "address": address, "dashboard": dashboard,
+            "gpus_per_trial": gpus_per_trial, "address": address, "priority": priority, "dashboard": dashboard,
         },
     }  # fmt: skip
     start(make_spec(values), store, plan=plan, draw=draw, as_json=as_json)

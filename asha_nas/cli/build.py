@@ -17,6 +17,7 @@ from asha_nas.cli.options import (
     JsonOption,
     NameOption,
     PlanOption,
+    PriorityOption,
     RecipeOption,
     SeedOption,
     StoreOption,
@@ -61,6 +62,7 @@ def build(
     cpus_per_trial: CpusOption = 1.0,
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
+    priority: PriorityOption = 1,
     dashboard: DashboardOption = True,
     plan: PlanOption = False,
     store_url: StoreOption = None,
@@ -88,7 +90,7 @@ def build(
         },
         "engine": {
             "kind": engine, "workers": workers, "cpus_per_trial": cpus_per_trial,
-            "gpus_per_trial": gpus_per_trial, "address": address, "dashboard": dashboard,
+            "gpus_per_trial": gpus_per_trial, "address": address, "priority": priority, "dashboard": dashboard,
         },
     }  # fmt: skip
     start(make_spec(values), store, plan=plan, draw=None, as_json=as_json)

@@ -12,6 +12,7 @@ from asha_nas.cli.output import err
 from asha_nas.store import Store
 from asha_nas.store.place import ENVIRONMENT, locate
 from asha_nas.study.size import parse_size
+from asha_nas.study.spec import MOST_PRIORITY
 
 
 def names() -> list[str]:
@@ -59,6 +60,12 @@ WorkersOption = Annotated[
 ]
 CpusOption = Annotated[float, typer.Option("--cpus-per-trial", help="CPUs for each job.")]
 GpusOption = Annotated[float, typer.Option("--gpus-per-trial", help="GPUs for each job; may be a fraction.")]
+PRIORITY = "Weight among the studies that share a cluster: 2 gets twice as many workers as 1."
+PriorityOption = Annotated[int, typer.Option("--priority", min=1, max=MOST_PRIORITY, help=PRIORITY)]
+NewPriorityOption = Annotated[
+    int | None,
+    typer.Option("--priority", min=1, max=MOST_PRIORITY, help=f"{PRIORITY[:-1]}; by default as the study says."),
+]
 AddressOption = Annotated[
     str | None,
     typer.Option(

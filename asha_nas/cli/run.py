@@ -24,7 +24,9 @@ from asha_nas.cli.options import (
     KeepOption,
     NameArgument,
     NameOption,
+    NewPriorityOption,
     PlanOption,
+    PriorityOption,
     QuotaOption,
     RecipeOption,
     SeedOption,
@@ -73,6 +75,7 @@ def asha(
     cpus_per_trial: CpusOption = 1.0,
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
+    priority: PriorityOption = 1,
     dashboard: DashboardOption = True,
     checkpoints: CheckpointsOption = None,
     keep_checkpoints: KeepOption = False,
@@ -104,7 +107,7 @@ def asha(
         },
         "engine": {
             "kind": engine, "workers": workers, "cpus_per_trial": cpus_per_trial,
-            "gpus_per_trial": gpus_per_trial, "address": address, "dashboard": dashboard,
+            "gpus_per_trial": gpus_per_trial, "address": address, "priority": priority, "dashboard": dashboard,
         },
     }  # fmt: skip
     start(make_spec(values), store, plan=plan, draw=draw, as_json=as_json)
@@ -116,6 +119,7 @@ def run(
     go_on_if_begun: Annotated[
         bool, typer.Option("--resume", help="If the study is in the store, go on with it as it is there.")
     ] = False,
+    priority: NewPriorityOption = None,
     keep_checkpoints: KeepOption = False,
     quota: QuotaOption = None,
     draw: DrawOption = None,
@@ -124,10 +128,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run the study that a file describes."""
-    spec = read_spec(file, name=name, **checkpoint_options(keep_checkpoints, quota))
+    spec = read_spec(file, name=name, priority=priority, **checkpoint_options(keep_checkpoints, quota))
     store = Store(store_url)
     if go_on_if_begun and not plan and spec.name in {study.name for study in store.studies()}:
-        resume(spec.name, draw=draw, store_url=store_url, as_json=as_json)
+        resume(spec.name, priority=priority, draw=draw, store_url=store_url, as_json=as_json)
         return
     start(spec, store, plan=plan, draw=draw, as_json=as_json)
 
@@ -140,6 +144,7 @@ def resume(
     processes: Annotated[
         int | None, typer.Option("--processes", min=1, help="That play repeats of a simulated study.")
     ] = None,
+    priority: NewPriorityOption = None,
     quota: QuotaOption = None,
     draw: DrawOption = None,
     store_url: StoreOption = None,
@@ -158,7 +163,10 @@ def resume(
             print_end(study, "done", draw)
         return
     bytes_given = None if quota is None else parse_size(quota)
-    go_on(study, draw=draw, as_json=as_json, max_hours=max_hours, quota=bytes_given, processes=processes)
+    go_on(
+        study, draw=draw, as_json=as_json, max_hours=max_hours, priority=priority, quota=bytes_given,
+        processes=processes,
+    )  # fmt: skip
 
 
 def evaluate(

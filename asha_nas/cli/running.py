@@ -81,6 +81,7 @@ def go_on(
     draw: Path | None,
     as_json: bool,
     max_hours: float | None = None,
+    priority: int | None = None,
     quota: int | None = None,
     processes: int | None = None,
 ) -> None:
@@ -89,7 +90,7 @@ def go_on(
 
     spec, history = study.spec, study.history()
     if as_json:
-        reason = study.run(max_hours=max_hours, quota=quota, processes=processes)
+        reason = study.run(max_hours=max_hours, priority=priority, quota=quota, processes=processes)
         print_end_json(study, draw)
         nothing = reason == "done" and not study.history().found_something
         raise typer.Exit({"interrupted": 130, "failing": 1, "full": 1}.get(reason, int(nothing)))
@@ -103,6 +104,7 @@ def go_on(
         reason = study.run(
             [listener],
             max_hours=max_hours,
+            priority=priority,
             quota=quota,
             processes=processes,
             announce=lambda url: out.print(f"Ray dashboard: http://{url}", style="dim"),

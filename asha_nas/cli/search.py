@@ -17,6 +17,7 @@ from asha_nas.cli.options import (
     KeepOption,
     NameOption,
     PlanOption,
+    PriorityOption,
     QuotaOption,
     RecipeOption,
     StoreOption,
@@ -73,6 +74,7 @@ def search(
     cpus_per_trial: CpusOption = 1.0,
     gpus_per_trial: GpusOption = 0.0,
     address: AddressOption = None,
+    priority: PriorityOption = 1,
     dashboard: DashboardOption = True,
     checkpoints: CheckpointsOption = None,
     keep_checkpoints: KeepOption = False,
@@ -105,7 +107,7 @@ def search(
         "scheduler": {"kind": "sweep", "max_hours": max_hours, **({} if budgets is None else {"budgets": budgets})},
         "engine": {
             "kind": engine or ("inline" if single else "ray"), "workers": workers, "cpus_per_trial": cpus_per_trial,
-            "gpus_per_trial": gpus_per_trial, "address": address, "dashboard": dashboard,
+            "gpus_per_trial": gpus_per_trial, "address": address, "priority": priority, "dashboard": dashboard,
         },
     }  # fmt: skip
     start(make_spec(values), store, plan=plan, draw=draw, as_json=as_json)

@@ -19,6 +19,7 @@ from asha_nas.cli.options import DrawOption, JsonOption, NameArgument, StoreOpti
 from asha_nas.cli.output import out, print_json, settings_text, table
 from asha_nas.errors import StudyUnreadable
 from asha_nas.live import duration, ladder_table
+from asha_nas.sharing import Claim
 from asha_nas.store import Store, StudyRecord
 from asha_nas.study import (
     Curves,
@@ -56,25 +57,33 @@ def state_of(record: StudyRecord, history: History, store: Store) -> str:
 def ls(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
     """List the studies of the store."""
     store = Store(store_url, create=False)
-    rows = [_listed(store, record) for record in store.studies()]
+    claims = {claim.study: claim for claim in store.claims()}
+    rows = [_listed(store, record, claims.get(record.name)) for record in store.studies()]
     if as_json:
         print_json(rows)
     elif not rows:
         out.print("No studies yet. Start one: [bold]asha-nas asha[/]")
     else:
-        columns = ["name", "state", "scheduler", "problem", "trials", "epochs", "best", "created"]
-        out.print(table(columns, [[row[c] for c in columns] for row in rows], right=("trials", "epochs", "best")))
+        shared = ["workers"] * bool(claims) + ["priority"] * any((row["priority"] or 1) != 1 for row in rows)
+        columns = ["name", "state", "scheduler", "problem", *shared, "trials", "epochs", "best", "created"]
+        right = ("workers", "priority", "trials", "epochs", "best")
+        out.print(table(columns, [[row[c] for c in columns] for row in rows], right=right))
         for row in rows:
             if row["state"] == "unreadable":
                 out.print(f"what is wrong with it: asha-nas show {row['name']}", style="yellow", markup=False)
 
 
-def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
+def _priority(spec: StudySpec, claim: Claim | None) -> int | None:
+    """Its weight among the studies of a cluster: of the driver that runs it, else as it says itself."""
+    return getattr(spec.engine, "priority", None) if claim is None else claim.priority
+
+
+def _listed(store: Store, record: StudyRecord, claim: Claim | None) -> dict[str, Any]:
     created = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "minutes")
     try:
         _, spec, history = open_study(record.name, store)
     except StudyUnreadable:
-        unknown = dict.fromkeys(("scheduler", "problem", "trials", "epochs", "best"))
+        unknown = dict.fromkeys(("scheduler", "problem", "workers", "priority", "trials", "epochs", "best"))
         return {"name": record.name, "state": "unreadable", **unknown, "created": created}
     best = history.incumbents[-1] if history.incumbents else None
     return {
@@ -82,6 +91,8 @@ def _listed(store: Store, record: StudyRecord) -> dict[str, Any]:
         "state": state_of(record, history, store),
         "scheduler": spec.scheduler.kind,
         "problem": _problem(spec),
+        "workers": None if claim is None else claim.need.workers,
+        "priority": _priority(spec, claim),
         "trials": len(history.trials),
         "epochs": history.cost().epochs,
         "best": None if best is None else round(history.value(best.loss) or 0.0, 4),
@@ -107,10 +118,13 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
     store = Store(store_url, create=False)
     record, spec, history = open_study(name, store)
     cost = history.cost()
+    claim = next((claim for claim in store.claims() if claim.study == name), None)
+    priority = _priority(spec, claim)
     if as_json:
         print_json(
             {
-                "name": name, "state": state_of(record, history, store), "spec": json.loads(record.spec),
+                "name": name, "state": state_of(record, history, store), "priority": priority,
+                "workers": None if claim is None else claim.need.workers, "spec": json.loads(record.spec),
                 "provenance": json.loads(record.provenance), "rungs": history.rungs(), "cost": cost,
                 "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
                 "trials": [_trial(history, trial) for trial in history.trials.values()],
@@ -119,6 +133,8 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
         return
     seeds = spec.problem.seeds if isinstance(spec.problem, Search) else (spec.seed,)
     words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    words += f", priority {priority}" * ((priority or 1) != 1)
+    words += "" if claim is None else f", {claim.need.workers} workers of a cluster"
     out.print(f"[bold]{name}[/]: {state_of(record, history, store)}, {len(history.trials)} trials, {words}\n")
     out.print(ladder_table(history))
     out.print()

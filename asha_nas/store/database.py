@@ -102,6 +102,17 @@ class Database:
         with self.engine.begin() as connection:
             return work(connection)
 
+    def at_once(self, work: Callable[[Connection], T]) -> T:
+        """The same, with the errors of :meth:`transact`.
+
+        Raises:
+            StoreUnavailable: it failed.
+        """
+        try:
+            return self.once(work)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from None
+
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Do ``work`` in a transaction, and wait for a database that is away for a while.
 

@@ -25,6 +25,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from asha_nas.errors import StoreUnavailable, StudyExists, StudyNotFound, StudyUnreadable
+from asha_nas.sharing import Claim
+from asha_nas.store import claims
 from asha_nas.store.database import Database
 from asha_nas.store.events import Event, Reported, parse, payload, to_json
 from asha_nas.store.lease import Lease
@@ -180,6 +182,30 @@ class Store:
         """True while some driver holds the study's lease and gives signs of life."""
         row = self._database.read(lambda connection: Lease.of(connection, study.id))
         return row is not None and not Lease.is_free(row)
+
+    def claim(self, study: StudyRecord, cluster: str, claim: Claim | None) -> list[Claim]:
+        """Renew a study's claim on a cluster, or take it away (``None``), without any patience: this is repeated soon.
+
+        Returns:
+            All claims on that cluster, the study's among them; those of drivers that are gone lapse after
+            :data:`asha_nas.store.claims.LAPSE_SECONDS`.
+
+        Raises:
+            StoreUnavailable: the database failed, or is away.
+        """
+
+        def exchange(connection: sa.Connection) -> list[Claim]:
+            if claim is None:
+                claims.withdraw(connection, study.id)
+            else:
+                claims.renew(connection, study.id, cluster, claim)
+            return claims.current(connection, cluster)
+
+        return self._database.at_once(exchange)
+
+    def claims(self, cluster: str | None = None) -> list[Claim]:
+        """The claims of all studies that run on a cluster, or on any, and have not lapsed."""
+        return self._database.read(lambda connection: claims.current(connection, cluster))
 
     def append(self, lease: Lease, event: Event) -> None:
         """Write one event, in one transaction, under the lease.

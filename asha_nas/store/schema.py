@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes the tables below."""
 LONGEST_NAME = 200
 """Characters of a study's name."""
@@ -43,4 +43,19 @@ leases = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("born", sa.String(40), nullable=False),  # tells a reused pid from the same process
     sa.Column("renewed", sa.Float, nullable=False),  # seconds since 1970, UTC
+)
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("study", sa.Integer, sa.ForeignKey("studies.id"), primary_key=True),
+    sa.Column("cluster", sa.String(200), nullable=False),  # another one after each start of its head
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("cpus", sa.Float, nullable=False),  # of one job
+    sa.Column("gpus", sa.Float, nullable=False),
+    sa.Column("wanted", sa.Integer, nullable=False),  # jobs
+    sa.Column("most", sa.Integer, nullable=False),
+    sa.Column("workers", sa.Integer, nullable=False),
+    sa.Column("served", sa.Float, nullable=False),  # share times seconds over priority
+    sa.Column("renewed", sa.Float, nullable=False),  # seconds since 1970, by the database's clock
 )

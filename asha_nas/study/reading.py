@@ -28,8 +28,8 @@ def make_spec(values: Mapping[str, Any]) -> StudySpec:
     return _validated(StudySpec, values)
 
 
-def read_spec(path: Path, **overrides: Any) -> StudySpec:
-    """The spec in a TOML file; top-level ``overrides`` that are not None win over the file.
+def read_spec(path: Path, *, priority: int | None = None, **overrides: Any) -> StudySpec:
+    """The spec in a TOML file; ``priority`` of its engine and top-level ``overrides`` win over it if they are not None.
 
     Raises:
         SpecError: no such file, not TOML, or not a study.
@@ -41,6 +41,8 @@ def read_spec(path: Path, **overrides: Any) -> StudySpec:
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"study file {path}: not TOML: {error}") from None
     values.setdefault("name", path.stem)
+    if priority is not None and isinstance(values.setdefault("engine", {}), dict):
+        values["engine"]["priority"] = priority
     try:
         return make_spec({**values, **{key: value for key, value in overrides.items() if value is not None}})
     except UserError as error:

@@ -27,6 +27,10 @@ LOOK_UPS = ("table", "curves", "objective")
 """Kinds of problems whose results are looked up: they can be played on a virtual clock."""
 
 
+MOST_PRIORITY = 100
+"""The largest weight of a study."""
+
+
 class Workers(Part):
     """The engine and what each of its workers may use."""
 
@@ -39,6 +43,8 @@ class Workers(Part):
     """A whole number, or a fraction below 1: 0.5 puts two trials on one GPU."""
     address: str | None = None
     """Ray cluster to join (``auto`` or ``HOST:PORT``); by default ``RAY_ADDRESS``, else a Ray of our own."""
+    priority: int = Field(default=1, ge=1, le=MOST_PRIORITY)
+    """Weight among the studies that share a cluster: twice as much gets twice as many workers."""
     dashboard: bool = True
     """Start Ray's dashboard with a Ray of our own (on loopback)."""
 

@@ -12,6 +12,7 @@ from pprint import pformat
 import pytest
 
 from asha_nas.errors import InvalidValue, LeaseLost, StoreUnavailable, StudyExists, StudyLocked, StudyNotFound
+from asha_nas.sharing import Claim, Need
 from asha_nas.store import (
     Asked,
     Closed,
@@ -24,7 +25,8 @@ from asha_nas.store import (
 )
 from asha_nas.store import lease as lease_module
 from asha_nas.store import log as log_module
-from asha_nas.store.schema import events
+from asha_nas.store.claims import LAPSE_SECONDS
+from asha_nas.store.schema import claims, events
 from tests.contracts import store_processes
 from tests.contracts.store_processes import kill, process, reported
 from trials.contract import Checkpoint, Failure
@@ -72,6 +74,10 @@ def log(store, study):
     rows = list(store.rows(study))
     assert [row.sequence for row in rows] == list(range(len(rows)))
     return [row.event for row in rows]
+
+
+def claim_of(name):
+    return Claim(name, 1, Need(1.0, 0.0, wanted=1, most=2, workers=1))
 
 
 class Clock:
@@ -366,6 +372,68 @@ class StoreContract:
 
         monkeypatch.setattr(lease_module.Lease, "_take_over", released_meanwhile)
         other.lease(study).release()
+
+    # --- claims on a cluster ---------------------------------------------------------------------------
+
+    def later(self, store, seconds):
+        """All claims become older, whatever clock they are dated by."""
+        with store._database.engine.begin() as connection:
+            connection.execute(claims.update().values(renewed=claims.c.renewed - seconds))
+
+    def test_claims_are_seen_by_all_who_claim_of_the_same_cluster(self, store, other, study):
+        second = other.create("a-2", "{}", "{}")
+        mine = Claim("nas-1", 3, Need(0.5, 1 / 3, wanted=4, most=8, workers=2), served=0.1 + 0.2)
+        assert store.claim(study, "one", mine) == [mine]
+        yours = Claim("a-2", 1, Need(1.0, 0.0, wanted=1, most=1, workers=0))
+        assert other.claim(second, "one", yours) == [yours, mine]  # by name
+        assert store.claims("one") == other.claims() == [yours, mine]
+        newer = Claim("nas-1", 2, Need(1.0, 0.0, wanted=9, most=9, workers=9), served=7.0)
+        assert store.claim(study, "one", newer) == [yours, newer]
+
+    def test_clusters_are_apart_and_a_study_is_on_one(self, store, study):
+        second = store.create("nas-2", "{}", "{}")
+        first, other = claim_of("nas-1"), claim_of("nas-2")
+        store.claim(study, "one", first)
+        assert store.claim(second, "two", other) == [other]
+        assert store.claims("one") == [first]
+        assert store.claim(study, "two", first) == [first, other]
+        assert store.claims("one") == []
+
+    def test_what_is_claimed_no_more_is_gone(self, store, other, study):
+        second = other.create("nas-2", "{}", "{}")
+        store.claim(study, "one", claim_of("nas-1"))
+        other.claim(second, "one", claim_of("nas-2"))
+        assert store.claim(study, "one", None) == [claim_of("nas-2")]
+        assert store.claim(study, "one", None) == [claim_of("nas-2")]
+        assert store.claims() == [claim_of("nas-2")]
+
+    def test_a_claim_that_is_not_renewed_lapses(self, store, study):
+        second = store.create("nas-2", "{}", "{}")
+        store.claim(study, "one", claim_of("nas-1"))
+        self.later(store, LAPSE_SECONDS - 5)
+        both = [claim_of("nas-1"), claim_of("nas-2")]
+        assert store.claim(second, "one", claim_of("nas-2")) == both
+        self.later(store, 6)
+        assert store.claims("one") == both[1:]
+        assert store.claim(study, "one", claim_of("nas-1")) == both
+
+    def test_claims_do_not_wait_for_a_store_that_is_away(self, store, study, broken):
+        with pytest.MonkeyPatch.context() as patch:
+            fault = Fault(store, broken, "before", patch)
+            fault.arm(0)
+            with pytest.raises(StoreUnavailable):
+                store.claim(study, "one", claim_of("nas-1"))
+            assert fault.happened()
+        assert store.claims() == []
+        assert store.claim(study, "one", claim_of("nas-1")) == [claim_of("nas-1")]
+
+    def test_claims_are_read_whatever_fails(self, store, study, broken):
+        store.claim(study, "one", claim_of("nas-1"))
+        with pytest.MonkeyPatch.context() as patch:
+            fault = Fault(store, broken, "before", patch)
+            fault.arm(0)
+            assert store.claims() == [claim_of("nas-1")]
+            assert fault.happened()
 
     # --- failures --------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from asha_nas.engines.ray_tune.generator import JobGenerator
 from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
 from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
 from asha_nas.engines.stopping import sigterm_as_ctrl_c
-from cluster.connection import connected
+from asha_nas.sharing import Allot, Capacity, Need, Sharing, fitting
+from cluster.connection import connected, resolved
 from cluster.watch import watched
 from spaces.errors import InvalidValue
 from trials.contract import Report, Task, Trial, run, step
@@ -53,6 +54,8 @@ class RayTuneEngine:
     """Whether a Ray of our own has a dashboard."""
     announce: Callable[[str], None] = lambda _url: None
     """Called with the dashboard's URL, if there is one."""
+    sharing: Sharing | None = None
+    """Says how much of a cluster that others may use is the study's; ``None`` for all that there is room for."""
 
     def run(self, source: JobSource, trial: Trial) -> None:
         """Run jobs until the source answers DONE.
@@ -65,18 +68,20 @@ class RayTuneEngine:
         """
         # A Ray of our own offers as many processors as the workers ask for, be there fewer; GPUs only those there are.
         cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
+        ours = resolved(self.address) is None and not ray.is_initialized()
         # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
         with (
             connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
             sigterm_as_ctrl_c(source.leave),
             _scratch() as folder,
+            self._allotment(ours) as allot,
         ):
             self._check_room()
             if url:
                 self.announce(url)
-            keeper = WorkerKeeper(over=is_last)
-            room = _remembered(self._room, seconds=1.0)
+            keeper = WorkerKeeper(is_last, lambda held: searcher.in_flight + held - room() if allot else 0)
             searcher = SourceSearcher(source, lambda: 0 if keeper.busy else room())
+            room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}),
                 tune_config=tune.TuneConfig(
@@ -98,21 +103,40 @@ class RayTuneEngine:
             if not searcher.done:
                 raise KeyboardInterrupt
 
-    def _room(self) -> int:
-        """Jobs that may run at a time, given what the cluster has now."""
+    def _allotment(self, ours: bool) -> AbstractContextManager[Allot | None]:
+        """What divides the cluster; nothing where it is ours alone."""
+        if ours or self.sharing is None:
+            return nullcontext()
+        # A cluster's name for itself, whatever the address: another one each time that its head is started.
+        return self.sharing(ray.get_runtime_context().get_session_name())
+
+    def _share(self, searcher: SourceSearcher, keeper: WorkerKeeper, allot: Allot | None) -> int:
+        """Jobs that may run at a time, given what the cluster has now and what others claim."""
+        capacity, room = self._room()
+        if allot is None:
+            return room
+        need = Need(
+            self.cpus_per_trial, self.gpus_per_trial,
+            wanted=max(room, searcher.in_flight) if searcher.wants_more else searcher.in_flight,
+            most=max(room, searcher.in_flight),
+            workers=searcher.in_flight - keeper.waiting + keeper.held,
+        )  # fmt: skip
+        return min(room, allot(capacity, need))
+
+    def _room(self) -> tuple[Capacity, int]:
+        """What the cluster has now, and how many of our jobs it has room for."""
         have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        fit = have.get("CPU", 0.0) / self.cpus_per_trial
-        if self.gpus_per_trial:
-            fit = min(fit, have.get("GPU", 0.0) / self.gpus_per_trial)
-        return int(fit) if self.workers is None else min(self.workers, int(fit))
+        capacity = Capacity(have.get("CPU", 0.0), have.get("GPU", 0.0))
+        fit = fitting(capacity, self.cpus_per_trial, self.gpus_per_trial)
+        return capacity, fit if self.workers is None else min(self.workers, fit)
 
     def _check_room(self) -> None:
-        if self._room() < 1:
-            have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        have, room = self._room()
+        if room < 1:
             raise InvalidValue(
                 "resources of a job",
                 f"{self.cpus_per_trial:g} CPUs and {self.gpus_per_trial:g} GPUs",
-                f"Ray has only {have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs",
+                f"Ray has only {have.cpus:g} CPUs and {have.gpus:g} GPUs",
                 "Lower --cpus-per-trial or --gpus-per-trial, or join a larger cluster with --address.",
             )
 

@@ -25,7 +25,9 @@ class SourceSearcher(Searcher):
     """Hands a source's assignments to Ray Tune, and Tune's results back to the source.
 
     Tune asks for work ahead of time; this asks the source only while fewer jobs are in flight than
-    there is room for, so that each decision is made when a worker is free for it.
+    there is room for, so that each decision is made when a worker is free for it. Where nothing is in flight, no
+    result can change the decision any more: it is asked for without a worker, and kept in hand until there is one. So
+    a study that has to wait for others, on a cluster that they share, is over as soon as it has nothing left to do.
 
     What the source raises (a lost lease, a full disk) would be taken by Tune for the failure of a trial;
     it is kept in ``error`` instead, and no more work is given out.
@@ -36,19 +38,35 @@ class SourceSearcher(Searcher):
         self._source = source
         self._room = room
         self._in_flight: dict[str, Assignment] = {}
+        self._in_hand: Assignment | None = None
+        self._has_news = False  # a job has ended since the source was asked last
+        self.wants_more = True
+        """Whether the source may have another job beside those handed out: it had one, or was not asked since."""
         self.done = False
         self.error: BaseException | None = None
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """The next job as a Tune config, ``None`` to wait, FINISHED at the end."""
-        if self.error is None and len(self._in_flight) >= self._room():
+        full = len(self._in_flight) >= self._room()
+        if self.error is None and full and (self._in_flight or self._in_hand):
+            self.wants_more = self.wants_more or self._has_news
             return None
-        answer = self._safely(self._source.ask)
+        answer = self._safely(lambda: self._in_hand or self._source.ask())
+        self._in_hand, self._has_news = None, False
+        self.wants_more = isinstance(answer, Assignment)
         if isinstance(answer, Assignment):
+            if full:
+                self._in_hand = answer
+                return None
             self._in_flight[trial_id] = answer
             return {TASK_KEY: answer.task}
         self.done = answer is DONE
         return None if answer is WAIT else cast("dict[str, Any]", Searcher.FINISHED)
+
+    @property
+    def in_flight(self) -> int:
+        """Jobs handed out to Tune and not over."""
+        return len(self._in_flight)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Reports came, or the end: by itself or with a failure that the trial raised."""
@@ -58,6 +76,7 @@ class SourceSearcher(Searcher):
                 self._safely(self._source.report, assignment, news)
             elif assignment is not None:
                 del self._in_flight[trial_id]
+                self._has_news = True
                 self._safely(self._source.ended, assignment, news)
 
     def on_trial_complete(
@@ -69,6 +88,7 @@ class SourceSearcher(Searcher):
         """The Tune trial is over. If its job is not, its process is gone."""
         assignment = self._in_flight.pop(trial_id, None)
         if assignment is not None:
+            self._has_news = True
             self._safely(self._source.ended, assignment, LOST)
 
     def fail(self, error: BaseException) -> None:

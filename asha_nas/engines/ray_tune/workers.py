@@ -13,6 +13,8 @@ from ray.tune.schedulers import TrialScheduler
 
 PATIENCE = 30.0
 """Seconds after which a job that waits for a worker of its own is given a free one before newer jobs are."""
+IDLE = 0.05
+"""Seconds between two looks at a study that has no worker at all: Tune then has nothing to wait for."""
 
 
 class WorkerKeeper(TrialScheduler):
@@ -26,37 +28,60 @@ class WorkerKeeper(TrialScheduler):
     So the actor of a job that is over is *held*: its Tune trial stays open, with nothing to do, until there
     is a job for the actor. That is the next job asked for, while those before wait for theirs to start.
 
+    On a cluster that others use too, held workers that the study is to do without are stopped at once, the one first
+    that has been free for longest.
+
     Tune moreover keeps every trial it has seen, walks over all of them at each step and writes them to a file at
     the end. Those that are over are dropped, so that neither time per job nor memory grows.
     """
 
-    def __init__(self, over: Callable[[Mapping[str, Any]], bool]) -> None:
+    def __init__(
+        self, over: Callable[[Mapping[str, Any]], bool], too_many: Callable[[int], int] = lambda _held: 0
+    ) -> None:
         """Hold no worker yet.
 
         Args:
             over: whether a result is the last of its job.
+            too_many: how many of so many held workers others are to have.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._over = over
+        self._too_many = too_many
         self._new: deque[Trial] = deque()  # no worker was looked for yet
         self._waiting: dict[Trial, float] = {}  # for a worker that starts; since when
         self._held: list[Trial] = []  # over, each with a free worker; the last used one last
         self._gone: list[Trial] = []  # to be dropped
+        self._parked: Trial | None = None  # over, the last whose worker was given up
 
     @property
     def busy(self) -> bool:
         """Whether the job handed out last is to be given a held worker before another is handed out."""
         return bool(self._new and self._held)
 
+    @property
+    def held(self) -> int:
+        """Free workers."""
+        return len(self._held)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs handed out that no worker has begun."""
+        return len(self._new) + sum(trial.status == Trial.PENDING for trial in self._waiting)
+
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """The trial that Tune is to give a worker to, once a step of Tune. Frees a held worker for it."""
         self._drop(tune_controller)
         if tune_controller.search_alg.is_finished():
+            self._end_parked(tune_controller)
             while self._held:
                 tune_controller.stop_trial(self._held.pop())
             return None
         trial = self._next()
-        if trial is not None and self._held:
+        if trial is None:
+            self._give_up(tune_controller)
+            return None
+        self._end_parked(tune_controller)
+        if self._held:
             self._waiting.pop(trial, None)
             # Tune now caches the worker of the stopped trial, and gives it to `trial` as we return.
             tune_controller.stop_trial(self._held.pop())
@@ -104,6 +129,27 @@ class WorkerKeeper(TrialScheduler):
         trial = self._new.popleft()
         self._waiting[trial] = now
         return trial
+
+    def _give_up(self, tune_controller: Any) -> None:
+        """Stop the held workers that are too many.
+
+        Where Tune has no trial at all it sits down to wait for one, and the worker that is being stopped is never gone.
+        So the last trial stays, paused, until there is another.
+        """
+        for _ in range(min(len(self._held), self._too_many(len(self._held)))):
+            trial = self._held.pop(0)
+            tune_controller.pause_trial(trial, should_checkpoint=False)
+            # Private to Tune, which would keep the worker for the next trial.
+            tune_controller._cleanup_cached_actors(force_all=True)
+            self._end_parked(tune_controller)
+            self._parked = trial
+        if self._parked is not None and len(tune_controller.get_live_trials()) == 1:
+            time.sleep(IDLE)
+
+    def _end_parked(self, tune_controller: Any) -> None:
+        if self._parked is not None:
+            tune_controller.stop_trial(self._parked)
+            self._parked = None
 
     def _drop(self, tune_controller: Any) -> None:
         still, self._gone = self._gone, []

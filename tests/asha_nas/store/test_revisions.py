@@ -3,7 +3,7 @@
 `revisions/REVISION.DATABASE.sql` is such a store, as `sqlite3 FILE .dump` or `pg_dump --inserts --no-owner
 --no-privileges` gives it, written by a version whose tables had that revision. In it are two studies of the same
 spec: `done`, and `killed` after 25 events, with the lease of its driver, which
-ran on another machine a long time ago.
+ran on another machine a long time ago, and from 0002 on what that driver claimed of a cluster.
 Each new revision comes with such files of its own, made before the next one.
 """
 
@@ -75,6 +75,7 @@ def test_opening_brings_the_tables_to_the_newest(url):
         assert compare_metadata(context, metadata) == []
         assert len(connection.execute(sa.text("SELECT * FROM alembic_version")).all()) == 1
     assert [study.name for study in store.studies()] == ["done", "killed"]
+    assert store.claims() == [], "claimed a long time ago"
     store.create("new", "{}", "{}")
     store.close()
 

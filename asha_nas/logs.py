@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from asha_nas.store.events import Asked, Closed, Event, Failed, Listener, Opened, Reported, Told
+from asha_nas.store import Asked, Closed, Event, Failed, Listener, Opened, Reported, Row, Told
 from spaces.errors import UserError
 from trials.contract import Failure, Report, Task, Trial, closed_after
 
@@ -99,14 +99,34 @@ def listener(study: str) -> Listener:
             trials[event.job] = event.trial
         job = getattr(event, "job", None)
         with bound(study=study, trial=trials.get(job) if job is not None else None, job=job):
-            _log.log(*_told(event))
+            _log.log(*described(event))
         if isinstance(event, Told):
             trials.pop(event.job, None)
 
     return take
 
 
-def _told(event: Event) -> tuple[int, str]:
+class LogLines:
+    """A study's log for people: a line for each of its events, from the first one on."""
+
+    def __init__(self) -> None:
+        self.newest = -1
+        """Sequence number of the event that was told last."""
+        self._trials: dict[int, int] = {}
+
+    def line(self, row: Row) -> str:
+        """The next event in a line, without its end."""
+        event, when = row.event, datetime.fromtimestamp(row.time).astimezone().isoformat(" ", "seconds")
+        if isinstance(event, Asked):
+            self._trials[event.job] = event.trial
+        level, message = described(event)
+        job: int | None = getattr(event, "job", None)
+        who = "" if job is None else f"trial {self._trials[job]}, job {job}: "
+        self.newest = row.sequence
+        return f"{when}  {'warning: ' if level > logging.INFO else ''}{who}{message}"
+
+
+def described(event: Event) -> tuple[int, str]:
     """Level and message of an event."""
     level, message = logging.INFO, event.kind
     match event:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -62,7 +64,15 @@ def run(
         ReplayMismatch: see :meth:`Driver.replay`.
         LeaseLost: another driver took over meanwhile.
     """
-    lease = store.lease(record)
+    stoppable = threading.Event()
+
+    def stop() -> bool:
+        """Someone asked for it through the store: as if this process alone had been told."""
+        if stoppable.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+        return stoppable.is_set()
+
+    lease = store.lease(record, stop)
     listening = tuple(listeners)
     played = None if clock is None else _Buffer(store, lease, clock)
 
@@ -83,11 +93,16 @@ def run(
         cleaner.sweep(folder, driver.replay(store.rows(record)))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
-            with sigterm_as_ctrl_c(driver.leave):
-                engine.run(driver, problem.trial)
-                if played is not None:
-                    played.release()
-                afterwards(write)
+            with sigterm_as_ctrl_c(driver.leave) as heard:
+                if heard:
+                    stoppable.set()
+                try:
+                    engine.run(driver, problem.trial)
+                    if played is not None:
+                        played.release()
+                    afterwards(write)
+                finally:
+                    stoppable.clear()
             reason = _reason(driver)
         except KeyboardInterrupt:
             reason = "interrupted"

@@ -132,14 +132,23 @@ def dashboard_url(address: str | None) -> str:
     Raises:
         ClusterUnreachable: nobody says where.
     """
-    heads = [node.dashboard for node in reversed(nodes.here()) if node.dashboard]
-    found = address or os.environ.get("RAY_API_SERVER_ADDRESS") or next(iter(heads), None)
+    found = address or os.environ.get("RAY_API_SERVER_ADDRESS") or next(iter(_heads()), None)
     if not found:
         raise ClusterUnreachable(
             "no head with a dashboard runs on this machine\n"
             "Say where it is (--address http://HOST:8265), or start one: asha-nas cluster start --head."
         )
     return found.rstrip("/") if "://" in found else f"http://{found.rstrip('/')}"
+
+
+def is_known() -> bool:
+    """Whether there is a dashboard to ask where no address is given."""
+    return bool(os.environ.get("RAY_API_SERVER_ADDRESS") or _heads())
+
+
+def _heads() -> list[str]:
+    """Dashboards of heads on this machine, the newest first."""
+    return [node.dashboard for node in reversed(nodes.here()) if node.dashboard]
 
 
 def connect(address: str | None = None) -> Jobs:

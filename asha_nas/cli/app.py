@@ -19,6 +19,7 @@ from asha_nas.cli import (
     correlate,
     data,
     doctor,
+    follow,
     run,
     search,
     show,
@@ -51,12 +52,12 @@ app.command("resume", rich_help_panel=_START)(run.resume)
 app.command("evaluate", rich_help_panel=_START)(run.evaluate)
 app.command("transfer", rich_help_panel=_START)(transfer.transfer)
 app.command("submit", rich_help_panel=_START)(submit.submit)
-app.command("cancel", rich_help_panel=_START)(submit.cancel)
+app.command("cancel", rich_help_panel=_START)(follow.cancel)
 app.command("ls", rich_help_panel=_READ)(show.ls)
 app.command("show", rich_help_panel=_READ)(show.show)
 app.command("best", rich_help_panel=_READ)(show.best)
 app.command("explain", rich_help_panel=_READ)(show.explain)
-app.command("logs", rich_help_panel=_READ)(submit.logs)
+app.command("logs", rich_help_panel=_READ)(follow.logs)
 app.command("compare", rich_help_panel=_READ)(compare.compare)
 app.command("correlate", rich_help_panel=_READ)(correlate.correlate)
 app.add_typer(data.app, name="data", rich_help_panel=_PREPARE)

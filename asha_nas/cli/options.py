@@ -72,6 +72,12 @@ AddressOption = Annotated[
         "--address", metavar="HOST:PORT", help="Ray cluster to join, or auto; else RAY_ADDRESS, else its own."
     ),
 ]
+DashboardAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="URL", help="Of the cluster's dashboard; by default that of a head on this machine."
+    ),
+]
 DashboardOption = Annotated[bool, typer.Option(help="Ray's dashboard, with a Ray of its own.")]
 RecipeOption = Annotated[
     list[str] | None,

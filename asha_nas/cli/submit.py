@@ -1,15 +1,14 @@
-"""Commands about studies that run as jobs of a cluster: submit, logs, cancel."""
+"""The command that hands a study to a cluster."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asha_nas import submission
-from asha_nas.cli.options import JsonOption, NameArgument, NameOption, PlanOption, StoreOption
+from asha_nas.cli.options import DashboardAddress, JsonOption, NameOption, PlanOption, StoreOption
 from asha_nas.cli.output import err, out, print_json
 from asha_nas.cli.planned import print_plan
 from asha_nas.cli.running import check_data
@@ -22,13 +21,6 @@ from cluster import nodes
 
 if TYPE_CHECKING:
     from cluster.jobs import Jobs
-
-DashboardAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--address", metavar="URL", help="Of the cluster's dashboard; by default that of a head on this machine."
-    ),
-]
 
 
 def submit(
@@ -81,45 +73,6 @@ def submit(
         out.print(f"  {line:<40} # {what}", markup=False, soft_wrap=True)
 
 
-def logs(
-    name: NameArgument,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is over.")] = False,
-    address: DashboardAddress = None,
-    store_url: StoreOption = None,
-) -> None:
-    """Print what a submitted study says."""
-    job = submission.job_name(Store(store_url, create=False).study(name))
-    jobs = _jobs(address)
-    if follow:
-        jobs.follow(job, _say)
-    else:
-        _say(jobs.logs(job))
-
-
-def cancel(
-    name: NameArgument,
-    wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = True,
-    address: DashboardAddress = None,
-    store_url: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Stop a submitted study. Nothing is lost: submit or resume it, and it goes on."""
-    store = Store(store_url, create=False)
-    record = store.study(name)
-    job, jobs = submission.job_name(record), _jobs(address)
-    running = jobs.stop(job)
-    if wait:
-        jobs.wait(job)
-    state = open_study(name, store)[2].state
-    if as_json:
-        print_json({"study": name, "job": job, "was_running": running, "job_state": jobs.state(job), "state": state})
-    elif running:
-        out.print(f"{name} is {'interrupted' if wait else 'told to stop'}; nothing is lost", soft_wrap=True)
-        out.print("go on with the same asha-nas submit, or asha-nas resume")
-    else:
-        out.print(f"{name} was not running: its job is {str(jobs.state(job)).lower()}", soft_wrap=True)
-
-
 def _jobs(address: str | None) -> Jobs:
     from cluster.jobs import connect  # noqa: PLC0415 - imports Ray
 
@@ -135,8 +88,3 @@ def _hand_over(jobs: Jobs, job: str, command: str, name: str, store: Store) -> N
         raise StudyLocked(
             f"study {name!r} is submitted already, as job {job}\nFollow it: asha-nas logs {name}"
         ) from None
-
-
-def _say(words: str) -> None:
-    sys.stdout.write(words)
-    sys.stdout.flush()

@@ -10,16 +10,19 @@ from types import FrameType
 
 
 @contextmanager
-def sigterm_as_ctrl_c(leave: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def sigterm_as_ctrl_c(leave: Callable[[], bool] = lambda: False) -> Iterator[bool]:
     """Inside the block, have SIGTERM do what Ctrl-C does then; outside the main thread, nothing.
 
     In a process that was started in the background, where a shell has Ctrl-C ignored, it is a KeyboardInterrupt.
 
     Args:
         leave: asked first. If it says True, the block is about to end by itself, and nothing more is done.
+
+    Yields:
+        Whether SIGTERM is heard.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield False
         return
 
     def interrupt(_number: int, frame: FrameType | None) -> None:
@@ -32,6 +35,6 @@ def sigterm_as_ctrl_c(leave: Callable[[], bool] = lambda: False) -> Iterator[Non
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield
+        yield True
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,24 +93,25 @@ class Lease:
     mixing its events with its successor's.
     """
 
-    def __init__(self, database: Database, study: int, token: str) -> None:
+    def __init__(self, database: Database, study: int, token: str, stop: Callable[[], bool]) -> None:
         self._database = database
         self.study = study
         self._token = token
+        self._stop = stop
         self._released = threading.Event()
         self._renewer = threading.Thread(target=self._renew_until_released, name="lease", daemon=True)
         self._renewer.start()
 
     @classmethod
-    def take(cls, database: Database, study: int, name: str) -> Lease:
-        """Take the study's lease.
+    def take(cls, database: Database, study: int, name: str, stop: Callable[[], bool]) -> Lease:
+        """Take the study's lease; for ``stop`` see :meth:`asha_nas.store.Store.lease`.
 
         Raises:
             StudyLocked: another driver holds it and may be alive.
         """
         token = uuid.uuid4().hex
         me = Holder.me()
-        row = {"token": token, "host": me.host, "pid": me.pid, "born": me.born}
+        row = {"token": token, "host": me.host, "pid": me.pid, "born": me.born, "stop": False}
 
         def insert(connection: Connection) -> None:
             connection.execute(leases.insert().values(study=study, renewed=now(connection), **row))
@@ -121,7 +123,7 @@ class Lease:
             except IntegrityError:
                 if cls._take_over(database, study, name, row):
                     break
-        return cls(database, study, token)
+        return cls(database, study, token, stop)
 
     @staticmethod
     def of(connection: Connection, study: int) -> Any:
@@ -179,6 +181,11 @@ class Lease:
                 "Nothing was written since. The other driver goes on; stop it before resuming here."
             )
 
+    def _renew(self, connection: Connection) -> bool:
+        """Give a sign of life; whether someone has asked the driver to stop."""
+        self.check(connection)
+        return bool(connection.execute(sa.select(leases.c.stop).where(leases.c.study == self.study)).scalar_one())
+
     def release(self) -> None:
         """Give the lease back. Harmless when it is lost already, and when the store is away: then it lapses."""
         self._released.set()
@@ -190,9 +197,10 @@ class Lease:
             _GIVEN_UP.add(self._token)
 
     def _renew_until_released(self) -> None:
+        told = False
         while not self._released.wait(RENEW_SECONDS):
             try:
-                self._database.once(self.check)
+                told = told or (self._database.once(self._renew) and self._stop())
             except LeaseLost:
                 return  # the next event says so, on the driver's own thread
             except sa.exc.SQLAlchemyError:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,13 +168,18 @@ class Store:
         wanted = sa.select(studies).order_by(studies.c.id)
         return [StudyRecord(*row) for row in self._database.read(lambda connection: connection.execute(wanted).all())]
 
-    def lease(self, study: StudyRecord) -> Lease:
+    def lease(self, study: StudyRecord, stop: Callable[[], bool] = lambda: False) -> Lease:
         """Become the study's only writer.
+
+        Args:
+            study: which.
+            stop: called, from another thread, when someone asks that the study be stopped (:meth:`ask_to_stop`); says
+                whether it has seen to that, and is asked again a little later if not.
 
         Raises:
             StudyLocked: another driver is.
         """
-        lease = Lease.take(self._database, study.id, study.name)
+        lease = Lease.take(self._database, study.id, study.name, stop)
         self._next.pop(study.id, None)  # others may have written since we last did
         return lease
 
@@ -206,6 +211,17 @@ class Store:
     def claims(self, cluster: str | None = None) -> list[Claim]:
         """The claims of all studies that run on a cluster, or on any, and have not lapsed."""
         return self._database.read(lambda connection: claims.current(connection, cluster))
+
+    def ask_to_stop(self, study: StudyRecord) -> bool:
+        """Ask whoever runs the study to stop it in good order; they see it within some seconds.
+
+        Returns:
+            False if nobody runs it.
+        """
+        wish = leases.update().where(leases.c.study == study.id).values(stop=True)
+        if not self.is_leased(study):
+            return False
+        return self._database.transact(lambda connection: connection.execute(wish).rowcount == 1)
 
     def append(self, lease: Lease, event: Event) -> None:
         """Write one event, in one transaction, under the lease.

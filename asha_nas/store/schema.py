@@ -43,6 +43,7 @@ leases = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("born", sa.String(40), nullable=False),  # tells a reused pid from the same process
     sa.Column("renewed", sa.Float, nullable=False),  # seconds since 1970, UTC
+    sa.Column("stop", sa.Boolean, nullable=False, server_default=sa.false()),  # someone asks its driver to stop
 )
 
 claims = sa.Table(

@@ -55,6 +55,7 @@ class Played:
 def played(monkeypatch, tmp_path):
     """A cluster at `URL` that takes jobs; and a study for it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", URL)
     client = Played()
     monkeypatch.setattr(jobs, "connect", lambda address: jobs.Jobs(address or URL, None, client))
     client.file = tmp_path / "mine.toml"
@@ -148,8 +149,9 @@ def test_jobs_that_are_not_there(cli, played):
     assert cli("submit", str(played.file))[0] == 0
     played.state = None
     for command in ("logs", "cancel"):
-        code, _, err = cli(command, "mine")
+        code, _, err = cli(command, "mine", "--address", URL)
         assert code == 2 and "has no job asha-nas-mine-" in err
+        assert cli(command, "mine")[0] == 0, "where it is not given, the store is asked"
 
 
 def test_nobody_says_where_the_cluster_is(cli, played, monkeypatch):

@@ -319,6 +319,29 @@ class StoreContract:
         successor.release()
         assert log(store, study) == [reported(0), reported(2)]
 
+    def test_whoever_reaches_the_store_may_ask_a_driver_to_stop(self, store, other, study, monkeypatch):
+        monkeypatch.setattr(lease_module, "RENEW_SECONDS", 0.01)
+        assert not other.ask_to_stop(study), "nobody runs it"
+        asked, seen = [], threading.Event()
+
+        def stop():
+            asked.append(None)
+            if len(asked) == 3:
+                seen.set()
+            return seen.is_set()
+
+        lease = store.lease(study, stop)
+        assert other.ask_to_stop(study)
+        assert seen.wait(60)
+        store.append(lease, reported(0))
+        threading.Event().wait(0.1)
+        lease.release()
+        assert len(asked) == 3, "who has seen to it is not asked again"
+        again = store.lease(study, lambda: asked.append(None))
+        threading.Event().wait(0.1)
+        again.release()
+        assert len(asked) == 3, "the wish was for the driver before"
+
     def test_a_driver_gives_signs_of_life_while_it_is_idle(self, store, other, study, clock, monkeypatch):
         monkeypatch.setattr(lease_module, "RENEW_SECONDS", 0.01)
         lease = store.lease(study)

@@ -40,7 +40,8 @@ CREATE TABLE public.leases (
     host character varying(200) NOT NULL,
     pid integer NOT NULL,
     born character varying(40) NOT NULL,
-    renewed double precision NOT NULL
+    renewed double precision NOT NULL,
+    stop boolean DEFAULT false NOT NULL
 );
 CREATE TABLE public.studies (
     id integer NOT NULL,
@@ -129,7 +130,7 @@ INSERT INTO public.events VALUES (2, 23, 'reported/7/1', 'reported', '{"epoch":1
 INSERT INTO public.events VALUES (2, 24, 'told/7', 'told', '{"job":7,"loss":0.7074640704682429}', '{}', 1795637354.6909351);
 INSERT INTO public.events VALUES (1, 0, 'opened/0', 'opened', '{"session":0}', '{"ConfigSpace":"1.2.2","SQLAlchemy":"2.1.9","asha-nas":"0.1.0","host":"node-1","numpy":"2.4.6","pid":4944,"python":"3.11.7","ray":"2.60.0","scikit-learn":"1.9.1","source":"3904c9da7dc3495c","torch":"2.13.0+cpu"}', 1795637350.9979913);
 INSERT INTO public.events VALUES (2, 0, 'opened/0', 'opened', '{"session":0}', '{"ConfigSpace":"1.2.2","SQLAlchemy":"2.1.9","asha-nas":"0.1.0","host":"node-1","numpy":"2.4.6","pid":4950,"python":"3.11.7","ray":"2.60.0","scikit-learn":"1.9.1","source":"3904c9da7dc3495c","torch":"2.13.0+cpu"}', 1795637354.658535);
-INSERT INTO public.leases VALUES (2, 'c31929374f6644e5809710426b2e01ea', 'node-1', 4950, '00000000-0000:4026531836:543390', 1700000000.25);
+INSERT INTO public.leases VALUES (2, 'c31929374f6644e5809710426b2e01ea', 'node-1', 4950, '00000000-0000:4026531836:543390', 1700000000.25, false);
 INSERT INTO public.studies VALUES (1, 'done', '{"version":1,"name":"done","seed":0,"problem":{"kind":"table","table":"s1-digits","space":"s1","repeat":"mean"},"scheduler":{"max_epochs":null,"max_hours":null,"configs":8,"r":1,"R":4,"eta":2,"rungs":"geometric","promotion":"capped","kind":"asha"},"engine":{"kind":"inline","workers":null,"cpus_per_trial":1.0,"gpus_per_trial":0.0,"address":null,"priority":1,"dashboard":true},"retries":{"crashed":1,"out_of_memory":1,"worker_lost":3},"checkpoints":null,"keep":"needed","quota":null}', '{"ConfigSpace":"1.2.2","SQLAlchemy":"2.1.9","asha-nas":"0.1.0","numpy":"2.4.6","python":"3.11.7","ray":"2.60.0","scikit-learn":"1.9.1","source":"3904c9da7dc3495c","torch":"2.13.0+cpu"}', 1795637347.8338947);
 INSERT INTO public.studies VALUES (2, 'killed', '{"version":1,"name":"killed","seed":0,"problem":{"kind":"table","table":"s1-digits","space":"s1","repeat":"mean"},"scheduler":{"max_epochs":null,"max_hours":null,"configs":8,"r":1,"R":4,"eta":2,"rungs":"geometric","promotion":"capped","kind":"asha"},"engine":{"kind":"inline","workers":null,"cpus_per_trial":1.0,"gpus_per_trial":0.0,"address":null,"priority":1,"dashboard":true},"retries":{"crashed":1,"out_of_memory":1,"worker_lost":3},"checkpoints":null,"keep":"needed","quota":null}', '{"ConfigSpace":"1.2.2","SQLAlchemy":"2.1.9","asha-nas":"0.1.0","numpy":"2.4.6","python":"3.11.7","ray":"2.60.0","scikit-learn":"1.9.1","source":"3904c9da7dc3495c","torch":"2.13.0+cpu"}', 1795637347.8657413);
 SELECT pg_catalog.setval('public.studies_id_seq', 2, true);

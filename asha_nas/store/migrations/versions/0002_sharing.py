@@ -1,4 +1,4 @@
-"""What studies claim of a cluster that they share."""
+"""What studies claim of a cluster that they share, and whether a driver is asked to stop."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,7 +23,9 @@ def upgrade() -> None:
         sa.Column("served", sa.Float, nullable=False),
         sa.Column("renewed", sa.Float, nullable=False),
     )
+    op.add_column("leases", sa.Column("stop", sa.Boolean, nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
+    op.drop_column("leases", "stop")
     op.drop_table("claims")

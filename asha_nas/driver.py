@@ -21,6 +21,7 @@ from asha_nas.errors import ReplayMismatch
 from asha_nas.problems import Problem, identity
 from asha_nas.schedulers import DONE, WAIT, Answer, Job, Outcome
 from asha_nas.scheduling import sampler, scheduler
+from asha_nas.stop_sign import StopSign
 from asha_nas.store import (
     Asked,
     Event,
@@ -65,6 +66,7 @@ class Driver:
         max_hours: float | None = None,
         room: Room = Room(),  # noqa: B008 - a value
         remove: Callable[[Removal], None] = lambda _removal: None,
+        stop_sign: StopSign | None = None,
     ) -> None:
         """A driver that has seen nothing yet.
 
@@ -78,6 +80,7 @@ class Driver:
             room: what checkpoints have room for.
             remove: called with checkpoints that nothing needs any more, after the event is in the log by which it is
                 so. It must not wait for a file system.
+            stop_sign: how running trials learn that they had better save; ``None`` where it is not worth waiting for.
         """
         self._spec = spec
         self._problem = problem
@@ -85,6 +88,8 @@ class Driver:
         self._shelf = Shelf(folder.rstrip("/"), policy(spec))
         self._room = room
         self._remove = remove
+        self._stop_sign = stop_sign
+        self._unsaved: set[int] = set()  # jobs that are waited for, once told to stop
         self._finished = 0  # how many of the scheduler's finished trials the shelf knows of
         self._clock = clock
         if max_hours is not None and not max_hours > 0:
@@ -103,6 +108,8 @@ class Driver:
         self.shortage: Shortage | None = None
         """Why nothing was handed out any more, if it was for want of room."""
         self.stopping = False
+        self.leaving = False
+        """Whether the process was told to stop, and the study ends for that."""
 
     # --- replay ------------------------------------------------------------------------------------
 
@@ -120,12 +127,12 @@ class Driver:
         remove, self._remove = self._remove, removals.append
         for row in rows:
             if isinstance(row.event, Opened):
-                self._spent += last - opened
+                self._spent += max(0.0, last - opened)  # the clock may have been set back
                 opened = row.time
                 self.session = row.event.session + 1
             last = row.time
             self._fold(row.event)
-        self._spent += last - opened
+        self._spent += max(0.0, last - opened)
         self._again = deque(self._running)
         self._remove, needed = remove, self._shelf.needed()
         return [removal.sparing(needed.get(removal.folder, frozenset())) for removal in removals]
@@ -200,6 +207,8 @@ class Driver:
         )  # fmt: skip
         self._write(event)
         self._fold(event)
+        if report.checkpoint is not None:
+            self._leave_without(assignment.job.number)
 
     def ended(self, assignment: Assignment, failure: Failure | None) -> None:
         """Tell the scheduler how the job ended, or arrange for it to be repeated."""
@@ -213,8 +222,27 @@ class Driver:
                 self._write(event)
                 self._fold(event)
                 self._again.append(running.job.number)
+                self._leave_without(running.job.number)
                 return
         self._finish(running, failure)
+        self._leave_without(running.job.number)
+
+    def leave(self) -> bool:
+        """The process was told to stop: hand out nothing more, and have running trials save at the end of their epoch.
+
+        Once each has, or has ended, the study is interrupted: whichever call that is found out in raises
+        KeyboardInterrupt.
+
+        Returns:
+            False if there is nothing to wait for, or it was told before: whoever asks is to interrupt at once.
+        """
+        unsaved = set(self._running) - set(self._again)
+        if self.leaving or self._stop_sign is None or not unsaved:
+            return False
+        self._unsaved, self.leaving, self.stopping = unsaved, True, True
+        self._again.clear()  # the next session has them in its log
+        self._stop_sign.show()
+        return True
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -229,9 +257,16 @@ class Driver:
         task = Task(
             trial=job.trial, config=job.config, start=job.start, stop=job.stop,
             seed=trial_seed(self._spec.seed, job.trial, self._purpose), folder=folder, checkpoints=checkpoints,
-            job=job.number,
+            job=job.number, stop_sign="" if self._stop_sign is None else self._stop_sign.path(self.session),
         )  # fmt: skip
         return Assignment(job, running.attempt, task)
+
+    def _leave_without(self, number: int) -> None:
+        """A job has saved, or ended: if it was the last one that is waited for, interrupt."""
+        if self.leaving:
+            self._unsaved.discard(number)
+            if not self._unsaved:
+                raise KeyboardInterrupt
 
     def _current(self, assignment: Assignment) -> _Running | None:
         running = self._running.get(assignment.job.number)

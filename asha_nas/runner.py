@@ -15,6 +15,7 @@ from asha_nas.engines import Engine
 from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.problems import Problem
 from asha_nas.provenance import provenance
+from asha_nas.stop_sign import StopSign, grace
 from asha_nas.store import Closed, Event, Lease, Listener, Opened, Store, StudyRecord
 from asha_nas.study import StudySpec
 
@@ -34,6 +35,8 @@ def run(
     afterwards: Callable[[Callable[[Event], None]], None] = lambda _write: None,
 ) -> str:
     """Run a study, new or begun, until it is over, its time is up or it is interrupted: by Ctrl-C or by SIGTERM.
+
+    SIGTERM gives running trials a little time to save (:data:`asha_nas.stop_sign.SECONDS`); a second one does not.
 
     Args:
         record: the study in its store.
@@ -71,14 +74,16 @@ def run(
         for listener in listening:
             listener(event)
 
+    # On a virtual clock nothing is under way that would be lost.
+    sign = None if played is not None else StopSign(folder, grace())
     cleaner = Cleaner()
     room = Room(spec.quota if quota is None else quota, functools.partial(_free_bytes, folder), cleaner.wait)
     try:
-        driver = Driver(spec, problem, write, folder, clock or time.monotonic, max_hours, room, cleaner.remove)
+        driver = Driver(spec, problem, write, folder, clock or time.monotonic, max_hours, room, cleaner.remove, sign)
         cleaner.sweep(folder, driver.replay(store.rows(record)))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:
-            with sigterm_as_ctrl_c():
+            with sigterm_as_ctrl_c(driver.leave):
                 engine.run(driver, problem.trial)
                 if played is not None:
                     played.release()
@@ -93,10 +98,14 @@ def run(
         cleaner.wait()
         return reason
     finally:
+        if sign is not None:
+            sign.take_away()
         lease.release()
 
 
 def _reason(driver: Driver) -> str:
+    if driver.leaving:
+        return "interrupted"
     if driver.failing:
         return "failing"
     if driver.shortage is not None:

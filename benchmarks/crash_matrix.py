@@ -4,7 +4,7 @@ A small study (three configurations, four jobs, sixteen epochs, a checkpoint eve
 and two nodes, one job at a time, its store in PostgreSQL where a server is installed. Its driver is held before an
 event, the victim gets SIGKILL, all its processes at once; what went down is started again, and the study is resumed if
 it did not go on by itself. Then its log is compared with that of the undisturbed study, digit for digit. Random moments
-are in seconds, with epochs of 0.1 s, drawn from ``--seed``; so are those of the other troubles. With two jobs at a time,
+are in seconds, epochs of 0.1 s, drawn from ``--seed``; so are those of the other troubles. With two jobs at a time,
 whose results may come in any order, decisions are compared with those of a fresh scheduler upon results in that order.
 
 Goal: nothing lost, nothing twice, decisions identical, in all cases.

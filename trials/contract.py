@@ -58,6 +58,9 @@ class Task:
     """Known checkpoints of this trial, newest first. The first undamaged one is where to go on."""
     job: int | None = None
     """Number of the job in its study, for what is logged; results must not depend on it."""
+    stop_sign: str = ""
+    """Path or URL of a file that appears when the study is told to stop: whoever does not save at every epoch saves at
+    the end of the present one then (:func:`trials.storage.exists`). Empty where it will not appear."""
 
 
 @dataclass(frozen=True, slots=True)

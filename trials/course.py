@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from trials import checkpoint as checkpoints
+from trials import storage
 from trials.contract import Checkpoint, OutOfMemory, Task
 
 
@@ -144,8 +145,8 @@ class Saver:
         return self._keep_every is not None and epoch % self._keep_every == 0
 
     def due(self, minutes: float) -> bool:
-        """Whether the last one, or the start, is ``minutes`` ago."""
-        return time.monotonic() - self._last >= 60.0 * minutes
+        """Whether the last one, or the start, is ``minutes`` ago, or the study is about to stop."""
+        return time.monotonic() - self._last >= 60.0 * minutes or storage.exists(self._task.stop_sign)
 
     def save(self, learner: Learner) -> tuple[Checkpoint | None, dict[str, Any]]:
         """Save its state as of now; returns the checkpoint, and what the report should mention.

@@ -78,6 +78,19 @@ def read(folder: str, name: str) -> bytes:
     return content
 
 
+def exists(path: str) -> bool:
+    """Whether a file is there; False where nobody can tell, and for no path at all."""
+    if not path:
+        return False
+    files, root = url_to_fs(path)
+    folder = root.rpartition("/")[0]
+    try:
+        files.invalidate_cache(folder)  # another process writes it
+        return bool(files.exists(root))
+    except OSError:
+        return False
+
+
 def tree(folder: str) -> dict[str, set[str]]:
     """Names of the files in a folder and all below it, by folder; empty if there is none.
 

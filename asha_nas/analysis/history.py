@@ -280,7 +280,8 @@ class History:
             retrained_epochs=sum(job.retrained for job in self.jobs.values()),
             full_epochs=None if isinstance(self.spec.scheduler, Sweep) else len(self.trials) * self.ladder[-1],
             trial_seconds=sum(sum(job.seconds.values()) for job in self.jobs.values()),
-            wall_seconds=sum(end - begin for begin, end in self._sessions),
+            # A clock that was set back meanwhile must not take away what other sessions took.
+            wall_seconds=sum(max(0.0, end - begin) for begin, end in self._sessions),
         )
 
 

@@ -48,6 +48,10 @@ class JobSource(Protocol):
         """The attempt is over; ``None`` when the trial came to its end."""
         ...
 
+    def leave(self) -> bool:
+        """The process was told to stop, by SIGTERM. Whether the source answers DONE, or interrupts, soon by itself."""
+        ...
+
 
 class Engine(Protocol):
     """Runs jobs."""

@@ -77,6 +77,13 @@ def _start(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
+def now(connection: Connection) -> sa.ColumnElement[float]:
+    """Seconds since 1970, by the one clock that all drivers of a store go by: the server's, or the machine's."""
+    if connection.dialect.name == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
+    return sa.literal(time.time(), sa.Float)
+
+
 class Lease:
     """The right to write one study's log. Renewed in the background until it is released.
 
@@ -102,11 +109,14 @@ class Lease:
         """
         token = uuid.uuid4().hex
         me = Holder.me()
-        row = {"token": token, "host": me.host, "pid": me.pid, "born": me.born, "renewed": time.time()}
-        insert = leases.insert().values(study=study, **row)
+        row = {"token": token, "host": me.host, "pid": me.pid, "born": me.born}
+
+        def insert(connection: Connection) -> None:
+            connection.execute(leases.insert().values(study=study, renewed=now(connection), **row))
+
         while True:
             try:
-                database.transact(lambda connection: connection.execute(insert))
+                database.transact(insert)
                 break
             except IntegrityError:
                 if cls._take_over(database, study, name, row):
@@ -114,28 +124,38 @@ class Lease:
         return cls(database, study, token)
 
     @staticmethod
+    def of(connection: Connection, study: int) -> Any:
+        """The row of ``leases`` for a study, with ``age``: seconds since it was renewed; ``None`` if it has none."""
+        age = (now(connection) - leases.c.renewed).label("age")
+        return connection.execute(sa.select(leases, age).where(leases.c.study == study)).one_or_none()
+
+    @staticmethod
     def is_free(found: Any) -> bool:
-        """True when the holder of this row of ``leases`` is gone, or has given no sign for too long."""
+        """True when the holder of this row is gone, or has given no sign for too long.
+
+        A sign from the future was given before a clock was set back; it says nothing of how long ago that was.
+        """
         gone = Holder(found.host, found.pid, found.born).surely_gone()
-        return gone or found.token in _GIVEN_UP or time.time() - found.renewed > EXPIRE_SECONDS
+        return gone or found.token in _GIVEN_UP or abs(found.age) > EXPIRE_SECONDS
 
     @classmethod
     def _take_over(cls, database: Database, study: int, name: str, row: dict[str, object]) -> bool:
         """Take a free lease; False when its holder has just released it, so that there is none."""
 
         def swap(connection: Connection) -> bool:
-            found = connection.execute(sa.select(leases).where(leases.c.study == study)).one_or_none()
+            found = cls.of(connection, study)
             if found is None:
                 return False
             if found.token == row["token"]:
                 return True  # it is ours: only the answer to an earlier attempt was lost
             # Compare and swap on the old token: of two that see a free lease, one gets it.
-            swap = leases.update().where(leases.c.study == study, leases.c.token == found.token).values(**row)
+            held = leases.update().where(leases.c.study == study, leases.c.token == found.token)
+            swap = held.values(renewed=now(connection), **row)
             if not cls.is_free(found) or connection.execute(swap).rowcount != 1:
                 raise StudyLocked(
                     f"study {name!r} is being run by another driver"
                     f" (pid {found.pid} on {found.host},"
-                    f" last sign of life {max(time.time() - found.renewed, 0):.0f} s ago)\n"
+                    f" last sign of life {max(found.age, 0):.0f} s ago)\n"
                     f"Stop that driver first, or wait: a lease is free {EXPIRE_SECONDS:.0f} s after the last sign."
                 )
             return True
@@ -151,7 +171,7 @@ class Lease:
         renewal = (
             leases.update()
             .where(leases.c.study == self.study, leases.c.token == self._token)
-            .values(renewed=time.time())
+            .values(renewed=now(connection))
         )
         if connection.execute(renewal).rowcount != 1:
             raise LeaseLost(

@@ -180,8 +180,7 @@ class Store:
 
     def is_leased(self, study: StudyRecord) -> bool:
         """True while some driver holds the study's lease and gives signs of life."""
-        wanted = sa.select(leases).where(leases.c.study == study.id)
-        row = self._database.read(lambda connection: connection.execute(wanted).one_or_none())
+        row = self._database.read(lambda connection: Lease.of(connection, study.id))
         return row is not None and not Lease.is_free(row)
 
     def claim(self, study: StudyRecord, cluster: str, claim: Claim | None) -> list[Claim]:

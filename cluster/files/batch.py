@@ -59,7 +59,8 @@ def slurm(options: Slurm) -> Files:
     return {
         file: _Template(text).substitute(
             file=file, name=options.name, nodes=options.nodes, cpus=options.cpus, gpus=options.gpus,
-            time=f"{minutes // 60}:{minutes % 60:02}:00", grace=options.grace, more="\n".join(more),
+            time=f"{minutes // 60}:{minutes % 60:02}:00", grace=options.grace, patience=4 * options.grace // 5,
+            more="\n".join(more),
             study=shlex.quote(options.study), shared=shlex.quote(options.shared), setup=options.setup,
         )
     }  # fmt: skip

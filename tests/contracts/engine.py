@@ -65,6 +65,9 @@ class Source:
             if self.on_report is not None:
                 self.on_report()
 
+    def leave(self):
+        return False
+
     def ended(self, assignment, failure):
         with self._alone("ended"):
             assert self.in_flight.pop(assignment.job.number) == assignment

@@ -81,13 +81,12 @@ def claim_of(name):
 
 
 class Clock:
-    """Stands in for the `time` module of the lease: hours pass when the test says so."""
+    """The clock that leases go by: hours pass when the test says so."""
 
-    def __init__(self):
+    def __init__(self, patch):
         self.ahead = 0.0
-
-    def time(self):
-        return time.time() + self.ahead
+        self._now = lease_module.now
+        patch.setattr(lease_module, "now", lambda connection: self._now(connection) + self.ahead)
 
 
 class Fault:
@@ -151,9 +150,7 @@ class StoreContract:
 
     @pytest.fixture
     def clock(self, monkeypatch):
-        clock = Clock()
-        monkeypatch.setattr(lease_module, "time", clock)
-        return clock
+        return Clock(monkeypatch)
 
     # --- studies ---------------------------------------------------------------------------------------
 

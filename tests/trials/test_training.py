@@ -58,6 +58,16 @@ def test_reports(straight):
     assert straight[-1].checkpoint.epoch == 4
 
 
+def test_it_saves_at_the_end_of_the_epoch_in_which_the_study_is_told_to_stop(tmp_path):
+    sign = tmp_path / "stop-0"
+    reports = TRIAL(replace(_task(tmp_path / "trial"), stop_sign=str(sign)))
+    assert next(reports).checkpoint is None
+    sign.touch()
+    assert next(reports).checkpoint.epoch == 2
+    sign.unlink()
+    assert next(reports).checkpoint is None
+
+
 def test_in_three_jobs_to_the_last_bit(straight, tmp_path):
     reports, known = [], ()
     for start, stop in ((0, 1), (1, 2), (2, 4)):

@@ -72,7 +72,7 @@ class RayTuneEngine:
         # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
         with (
             connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
-            sigterm_as_ctrl_c(),
+            sigterm_as_ctrl_c(source.leave),
             _scratch() as folder,
             self._allotment(ours) as allot,
         ):

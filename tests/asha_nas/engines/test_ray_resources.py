@@ -28,6 +28,9 @@ class Source:
     def report(self, assignment, report):
         self.reports.append(report)
 
+    def leave(self):
+        return False
+
     def ended(self, assignment, failure):
         self.failures.append(failure)
         self.scheduler.tell(assignment.job, Outcome(0.0))

@@ -61,8 +61,9 @@ def test_no_proc_of_our_own(gone, monkeypatch):
     assert not gone.surely_gone()
 
 
+@pytest.mark.parametrize("since", [-100, 100], ids=["long ago", "before the clock was set back"])
 @pytest.mark.parametrize(("where", "free"), [("here", True), ("another container", False)])
-def test_the_lease_of_a_holder_that_is_not_seen(tmp_path, gone, where, free):
+def test_the_lease_of_a_holder_that_is_not_seen(tmp_path, gone, where, free, since):
     store = Store(str(tmp_path / "studies.db"))
     study = store.create("nas", "{}", "{}")
     born = gone.born if free else elsewhere(gone.born)
@@ -74,6 +75,6 @@ def test_the_lease_of_a_holder_that_is_not_seen(tmp_path, gone, where, free):
         with pytest.raises(StudyLocked, match="is being run by another driver"):
             store.lease(study)
         with store._database.engine.begin() as connection:
-            connection.execute(sa.update(leases).values(renewed=time.time() - 100))
+            connection.execute(sa.update(leases).values(renewed=time.time() + since))
     store.lease(study).release()
     store.close()

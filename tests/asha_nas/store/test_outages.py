@@ -195,8 +195,7 @@ def test_who_lost_the_lease_in_an_outage_writes_nothing_more(postgres, url, stor
     study = store.create("nas", "{}", "{}")
     lease = store.lease(study)
     store.append(lease, reported(0))
-    clock, other, taken = Clock(), Store(url), []
-    monkeypatch.setattr(lease_module, "time", clock)
+    clock, other, taken = Clock(monkeypatch), Store(url), []
 
     class Meanwhile:
         """While the first driver waits for the server, it comes back, an hour has passed, and another takes over."""

@@ -1,6 +1,7 @@
 """The store in PostgreSQL: the suite of all stores, and what is PostgreSQL's own."""
 
 import os
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
@@ -11,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import make_url
 
-from asha_nas.errors import StoreUnavailable
+from asha_nas.errors import StoreUnavailable, StudyLocked
 from asha_nas.store import Store
 from asha_nas.store.place import locate
 from asha_nas.store.schema import REVISION, metadata
@@ -166,6 +167,22 @@ def test_a_password_from_the_file_of_passwords(postgres, url, tmp_path, monkeypa
     assert not store.has_password
     store.check_writable()
     store.close()
+
+
+def test_a_driver_whose_clock_is_wrong_keeps_its_lease(url, monkeypatch):
+    """All go by the server's."""
+    store, other, right = Store(url), Store(url), time.time
+    study = store.create("nas", "{}", "{}")
+    monkeypatch.setattr(time, "time", lambda: right() - 7200)
+    lease = store.lease(study)
+    store.append(lease, reported(0))
+    monkeypatch.setattr(time, "time", right)
+    assert other.is_leased(study)
+    with pytest.raises(StudyLocked, match="last sign of life 0 s ago"):
+        other.lease(study)
+    lease.release()
+    store.close()
+    other.close()
 
 
 def test_a_fork_does_not_speak_over_its_parent_s_connections(url):

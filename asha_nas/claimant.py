@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from asha_nas.errors import StoreUnavailable
-from asha_nas.sharing import Capacity, Claim, Need, allocate, charge, entry
+from asha_nas.sharing import Capacity, Claim, Need, allocate, charge, entry, turn
 from asha_nas.store import Store, StudyRecord
 
 RENEW_SECONDS = 2.0
@@ -98,10 +98,12 @@ class Claimant:
             self._allotted = None if self._charged is None else self._allotted
             return
         self._charged = now
-        self._take(allocate(capacity, claims)[mine.study], mine, claims)
+        jobs = allocate(capacity, claims)[mine.study]
+        if jobs >= need.wanted:
+            self._served = entry(mine, claims, credit=turn(capacity, claims))
+        self._take(jobs)
 
-    def _take(self, jobs: int, mine: Claim, claims: list[Claim]) -> None:
-        self._served = entry(mine, claims) if jobs >= mine.need.wanted else mine.served
+    def _take(self, jobs: int) -> None:
         # After an outage the others' claims have lapsed, and not been renewed yet: it would seem to be alone.
         if not self._missed:
             self._allotted = jobs

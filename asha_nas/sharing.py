@@ -103,24 +103,33 @@ def charge(capacity: Capacity, claim: Claim, seconds: float) -> float:
     return claim.served + min(1.0, claim.need.workers * dominant(capacity, claim.need)) * seconds / claim.priority
 
 
-def entry(claim: Claim, others: Iterable[Claim]) -> float:
-    """``served`` of a study that comes in, or wants no more than it has: no less than the least of the others'.
+def entry(claim: Claim, others: Iterable[Claim], credit: float = 0.0) -> float:
+    """``served`` of a study that comes in: no less than the least of the others', less a ``credit``.
 
-    Otherwise a study that begins would have to itself for hours what others have had for hours, and one that waits for
-    its own results would save up a right to what it does not want. (The virtual time of fair queueing.)
+    Otherwise a study that begins would have to itself for hours what others have had for hours. The same goes, with the
+    credit of a :func:`turn`, for one that wants no more than it has: while it waits for its own results it would save
+    up a right to what it does not want. (The virtual time of fair queueing.)
     """
-    return max(claim.served, min((other.served for other in others if other.study != claim.study), default=0.0))
+    least = min((other.served for other in others if other.study != claim.study), default=0.0)
+    return max(claim.served, least - credit)
+
+
+def turn(capacity: Capacity, claims: Iterable[Claim]) -> float:
+    """How much ``served`` grows in a turn: as many share-seconds as the largest job takes in that time.
+
+    So turns last as long on a large cluster as on a small one, and with jobs of different sizes.
+    """
+    parts = [dominant(capacity, claim.need) for claim in claims]
+    return TURN_SECONDS * max((part for part in parts if part <= 1), default=1.0)
 
 
 def _share_out(capacity: Capacity, claims: Sequence[Claim], given: dict[str, int], limits: Sequence[int]) -> None:
     """Give one job after the other, up to each claim's limit."""
     cpus = capacity.cpus - sum(given[claim.study] * claim.need.cpus for claim in claims)
     gpus = capacity.gpus - sum(given[claim.study] * claim.need.gpus for claim in claims)
-    # As many share-seconds as the largest job takes in that time, so that turns last as long on a large cluster.
-    parts = [dominant(capacity, claim.need) for claim in claims]
-    turn = TURN_SECONDS * max((part for part in parts if part <= 1), default=1.0)
+    parts, a_turn = [dominant(capacity, claim.need) for claim in claims], turn(capacity, claims)
     queue = [
-        (_share(given[claim.study], part, claim), int(claim.served / turn), claim.study, number)
+        (_share(given[claim.study], part, claim), int(claim.served / a_turn), claim.study, number)
         for number, (claim, part) in enumerate(zip(claims, parts, strict=True))
         if math.isfinite(part)
     ]

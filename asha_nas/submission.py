@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
+from asha_nas.analysis.stored import stored_spec
 from asha_nas.errors import StudyExists, StudyNotFound
 from asha_nas.store import Store, StudyRecord
 from asha_nas.study import StudySpec, Workers
@@ -26,6 +26,8 @@ def on_cluster(spec: StudySpec) -> StudySpec:
 def existing(spec: StudySpec, store: Store) -> StudyRecord | None:
     """The study in the store, if it is there already and says the same; ``None`` if there is none of its name.
 
+    Its priority may be another: that is the driver's, and decides nothing about the study.
+
     Raises:
         StudyExists: there is another one of its name.
     """
@@ -33,7 +35,7 @@ def existing(spec: StudySpec, store: Store) -> StudyRecord | None:
         record = store.study(spec.name)
     except StudyNotFound:
         return None
-    if json.loads(record.spec) != json.loads(spec.model_dump_json()):
+    if _but_for_priority(record.spec) != _but_for_priority(spec.model_dump_json()):
         raise StudyExists(
             f"a study named {spec.name!r} exists already, and is another one\n"
             f"Choose another --name, or go on with the one that is there: asha-nas resume {spec.name}."
@@ -46,6 +48,13 @@ def job_name(record: StudyRecord) -> str:
     return f"asha-nas-{record.name}-{round(1e6 * record.created):x}"
 
 
-def job_command(record: StudyRecord) -> str:
+def job_command(record: StudyRecord, spec: StudySpec) -> str:
     """What the head is to run. It becomes the job's process, so that what stops the job reaches it."""
-    return f"exec asha-nas resume {shlex.quote(record.name)}"
+    asked = getattr(spec.engine, "priority", 1)
+    other = asked != getattr(stored_spec(record.name, record.spec).engine, "priority", 1)
+    return f"exec asha-nas resume {shlex.quote(record.name)}" + f" --priority {asked}" * other
+
+
+def _but_for_priority(text: str) -> StudySpec:
+    spec = stored_spec("", text)
+    return spec.model_copy(update={"engine": spec.engine.model_copy(update={"priority": 1})})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asha_nas import submission
-from asha_nas.cli.options import DashboardAddress, JsonOption, NameOption, PlanOption, StoreOption
+from asha_nas.cli.options import DashboardAddress, JsonOption, NameOption, NewPriorityOption, PlanOption, StoreOption
 from asha_nas.cli.output import err, out, print_json
 from asha_nas.cli.planned import print_plan
 from asha_nas.cli.running import check_data
@@ -27,6 +27,7 @@ def submit(
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
     address: DashboardAddress = None,
     name: NameOption = None,
+    priority: NewPriorityOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
@@ -35,7 +36,7 @@ def submit(
 
     Submitted again after a crash, a stop or a cancel, it goes on.
     """
-    spec, store = submission.on_cluster(read_spec(file, name=name)), Store(store_url)
+    spec, store = submission.on_cluster(read_spec(file, name=name, priority=priority)), Store(store_url)
     if plan:
         print_plan(spec, store, as_json)
         return
@@ -63,7 +64,7 @@ def submit(
         place = "is a file here, and the cluster's head must find it at the same path"
         err.print(f"[yellow]note:[/] the store {store.url} {place}; a database server does without", soft_wrap=True)
     job = submission.job_name(record)
-    _hand_over(jobs, job, submission.job_command(record), spec.name, store)
+    _hand_over(jobs, job, submission.job_command(record, spec), spec.name, store)
     if as_json:
         print_json({"study": spec.name, "job": job, "dashboard": jobs.url})
         return

@@ -7,7 +7,7 @@ import pytest
 
 from asha_nas import submission
 from asha_nas.store import Store
-from asha_nas.study import make_spec
+from asha_nas.study import make_spec, read_spec
 from cluster import jobs
 
 STUDY = """
@@ -111,6 +111,27 @@ def test_another_study_of_the_same_name_is_refused(cli, played):
     code, _, err = cli("submit", str(played.file))
     assert code == 2 and "exists already, and is another one" in err and "--name" in err
     assert cli("submit", str(played.file), "--name", "other")[0] == 2, "the played cluster takes one job"
+
+
+def test_its_priority_is_what_was_said_last(cli, played):
+    """It is no part of what the study is."""
+    for options, stored in (("--priority", "3"), 3), ((), 3), (("--priority", "3"), 3), (("--priority", "7"), 3):
+        assert cli("submit", str(played.file), *options)[0] == 0
+        [listed] = json.loads(cli("ls", "--json")[1])
+        assert listed["priority"] == stored
+        asked = int(options[1]) if options else 1
+        assert played.asked["entrypoint"] == "exec asha-nas resume mine" + f" --priority {asked}" * (asked != stored)
+        cli("cancel", "mine")
+    code, _, err = cli("submit", str(played.file), "--priority", "101")
+    assert code == 2 and "--priority" in err
+
+
+def test_a_study_of_an_earlier_version_says_the_same(cli, played):
+    """Its spec lacks what this version has added, which has its default then."""
+    spec = json.loads(submission.on_cluster(read_spec(played.file)).model_dump_json())
+    del spec["engine"]["priority"]
+    record = Store().create("mine", json.dumps(spec), "{}")
+    assert submission.existing(submission.on_cluster(read_spec(played.file)), Store()) == record
 
 
 def test_a_study_that_is_done_is_not_handed_over(cli, played):

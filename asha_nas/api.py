@@ -287,7 +287,7 @@ def make_engine(
 
     return RayTuneEngine(
         options.workers, options.cpus_per_trial, options.gpus_per_trial, options.address, options.dashboard,
-        announce, sharing,
+        announce, sharing, options.silence_minutes,
     )  # fmt: skip
 
 

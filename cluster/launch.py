@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from cluster import loopback, nodes, processes, token
+from cluster import health, loopback, nodes, processes, token
 from cluster.nodes import Node
 from cluster.processes import Process
 from cluster.token import Token
@@ -163,6 +163,7 @@ def _environment(identity: str, address: str, name: str, secret: Token) -> dict[
         loopback.NAME_VARIABLE: name,
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+        **health.environment(),
     }
 
 

@@ -45,6 +45,9 @@ class Workers(Part):
     """Ray cluster to join (``auto`` or ``HOST:PORT``); by default ``RAY_ADDRESS``, else a Ray of our own."""
     priority: int = Field(default=1, ge=1, le=MOST_PRIORITY)
     """Weight among the studies that share a cluster: twice as much gets twice as many workers."""
+    silence_minutes: float | None = Field(default=None, gt=0)
+    """Minutes after which a worker of Ray that reports nothing is killed, and its job repeated; by default ten, or
+    twenty times the longest that was waited for a report until now, and no bound before the first one."""
     dashboard: bool = True
     """Start Ray's dashboard with a Ray of our own (on loopback)."""
 

@@ -7,6 +7,7 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster import health
 from cluster.files.parts import Files, check_counts, check_word
 from spaces.errors import InvalidValue
 
@@ -60,6 +61,7 @@ def slurm(options: Slurm) -> Files:
         file: _Template(text).substitute(
             file=file, name=options.name, nodes=options.nodes, cpus=options.cpus, gpus=options.gpus,
             time=f"{minutes // 60}:{minutes % 60:02}:00", grace=options.grace, patience=4 * options.grace // 5,
+            health=health.for_shells(),
             more="\n".join(more),
             study=shlex.quote(options.study), shared=shlex.quote(options.shared), setup=options.setup,
         )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from cluster import health
 from cluster.files.parts import Files, check_counts, check_kubernetes_name, to_yaml
 from spaces.errors import InvalidValue
 
@@ -128,11 +129,12 @@ def _pod(
     if study:
         volumes.append({"name": "study", "configMap": {"name": f"{options.name}-study"}})
         mounts.append({"name": "study", "mountPath": "/study"})
+    variables = {"RAY_USAGE_STATS_ENABLED": "0", **health.CHECKS}
     return {
         "containers": [
             {
                 "name": container, "image": options.image,
-                "env": [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}, *env],
+                "env": [{"name": name, "value": value} for name, value in variables.items()] + env,
                 "resources": {"requests": dict(resources), "limits": dict(resources)},
                 "securityContext": {"allowPrivilegeEscalation": False},
                 "volumeMounts": mounts,

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from cluster import health
 from cluster.files.parts import Files, check_counts, check_word, to_yaml
 from spaces.errors import InvalidValue, UnknownName
 
@@ -78,7 +79,7 @@ def cloud(options: Cloud) -> Files:
     if options.image is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", options.image):
         raise InvalidValue("--image", options.image, "is no name of an image")
     head, usual = _MACHINES[options.provider]
-    start = "RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 ray start"
+    start = f"RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 {health.for_shells()} ray start"
     resources = {"CPU": options.cpus, **({"GPU": options.gpus} if options.gpus else {})}
     file = f"{options.name}.yaml"
     values = {

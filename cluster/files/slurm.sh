@@ -28,6 +28,8 @@ shared=@{shared}
 # Whoever has the token can run code on the cluster: it is in a file that only its owner reads, and in no command.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$shared/.asha-nas-token-$SLURM_JOB_ID"
 export RAY_USAGE_STATS_ENABLED=0
+# How soon the head misses a node that has fallen silent.
+export @{health}
 # When the study is told to stop, running trials may take this long to save.
 export ASHA_NAS_GRACE=@{patience}
 head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' > "$RAY_AUTH_TOKEN_PATH"

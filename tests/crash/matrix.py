@@ -18,8 +18,10 @@ from asha_nas.driver import Driver, trial_seed
 from asha_nas.errors import ReplayMismatch
 from asha_nas.schedulers import DONE
 from asha_nas.store import Store
+from cluster import processes
 from tests.crash import stored, wobbly
 from tests.crash.home import NAME
+from tests.crash.processes import wait_until
 from tests.crash.world import LADDER, World
 
 Moment = int | float
@@ -232,6 +234,20 @@ def driver_stopped(world, _rng):
     return None
 
 
+def worker_stopped(world, _rng):
+    """SIGSTOP to the worker in the midst of an epoch, for ever; a while later its job is somebody else's."""
+    world.slow_down(0.5)
+    world.let_go()
+    time.sleep(0.2)
+    stopped = world.worker()
+    if stopped is None or not world.driver_lives:
+        return False
+    os.kill(stopped, signal.SIGSTOP)
+    world.home.ended(world.driver)
+    wait_until(lambda: processes.process(stopped) is None, "the end of the stopped process")
+    return None
+
+
 def checkpoint_damaged(world, rng):
     """The driver is killed, and the newest checkpoint that a training can go on from is cut, or a bit of it flipped."""
     world.kill_driver()
@@ -295,6 +311,7 @@ TROUBLES: dict[str, Happening] = {
     "driver, then the resume": resume_killed,
     "three, one after the other": one_after_the_other,
     "driver stopped, another takes over": driver_stopped,
+    "worker stopped": worker_stopped,
     "driver, newest checkpoint damaged": checkpoint_damaged,
     "node, while a slow folder is written": folder_slow,
     "driver, its clock a day back": clock_set(24.0),

@@ -19,6 +19,7 @@ from ray import tune
 from asha_nas.engines.protocol import JobSource
 from asha_nas.engines.ray_tune.generator import JobGenerator
 from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
+from asha_nas.engines.ray_tune.silence import Silence
 from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
 from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.sharing import Allot, Capacity, Need, Sharing, fitting
@@ -56,6 +57,9 @@ class RayTuneEngine:
     """Called with the dashboard's URL, if there is one."""
     sharing: Sharing | None = None
     """Says how much of a cluster that others may use is the study's; ``None`` for all that there is room for."""
+    silence_minutes: float | None = None
+    """After which a worker that gives no report is killed and its job repeated; ``None`` to learn it
+    (:mod:`asha_nas.engines.ray_tune.silence`)."""
 
     def run(self, source: JobSource, trial: Trial) -> None:
         """Run jobs until the source answers DONE.
@@ -79,8 +83,13 @@ class RayTuneEngine:
             self._check_room()
             if url:
                 self.announce(url)
-            keeper = WorkerKeeper(is_last, lambda held: searcher.in_flight + held - room() if allot else 0)
             searcher = SourceSearcher(source, lambda: 0 if keeper.busy else room())
+            keeper = WorkerKeeper(
+                is_last,
+                lambda held: searcher.in_flight + held - room() if allot else 0,
+                Silence(None if self.silence_minutes is None else 60.0 * self.silence_minutes),
+                searcher.give_up,
+            )
             room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}),

@@ -38,6 +38,7 @@ class SourceSearcher(Searcher):
         self._source = source
         self._room = room
         self._in_flight: dict[str, Assignment] = {}
+        self._silent: dict[str, Failure] = {}
         self._in_hand: Assignment | None = None
         self._has_news = False  # a job has ended since the source was asked last
         self.wants_more = True
@@ -86,10 +87,15 @@ class SourceSearcher(Searcher):
         error: bool = False,  # noqa: ARG002
     ) -> None:
         """The Tune trial is over. If its job is not, its process is gone."""
-        assignment = self._in_flight.pop(trial_id, None)
+        assignment, lost = self._in_flight.pop(trial_id, None), self._silent.pop(trial_id, LOST)
         if assignment is not None:
             self._has_news = True
-            self._safely(self._source.ended, assignment, LOST)
+            self._safely(self._source.ended, assignment, lost)
+
+    def give_up(self, trial_id: str, seconds: float) -> None:
+        """The worker of a Tune trial is about to be killed, as it has been silent for more than so many seconds."""
+        reason = f"the worker gave no report for {seconds:.0f} s and was killed (silence_minutes in [engine])"
+        self._silent[trial_id] = Failure(LOST.kind, reason)
 
     def fail(self, error: BaseException) -> None:
         """Give out no more work, and end with this error; may be called from another thread."""

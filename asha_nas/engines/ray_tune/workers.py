@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import ray
 from ray.tune.experiment import Trial
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
+
+from asha_nas.engines.ray_tune.silence import Silence
 
 PATIENCE = 30.0
 """Seconds after which a job that waits for a worker of its own is given a free one before newer jobs are."""
 IDLE = 0.05
 """Seconds between two looks at a study that has no worker at all: Tune then has nothing to wait for."""
+LISTEN = 1.0
+"""Seconds between two looks for silent workers."""
 
 
 class WorkerKeeper(TrialScheduler):
@@ -36,13 +42,19 @@ class WorkerKeeper(TrialScheduler):
     """
 
     def __init__(
-        self, over: Callable[[Mapping[str, Any]], bool], too_many: Callable[[int], int] = lambda _held: 0
+        self,
+        over: Callable[[Mapping[str, Any]], bool],
+        too_many: Callable[[int], int] = lambda _held: 0,
+        silence: Silence[Trial] | None = None,
+        given_up: Callable[[str, float], None] = lambda _trial, _seconds: None,
     ) -> None:
         """Hold no worker yet.
 
         Args:
             over: whether a result is the last of its job.
             too_many: how many of so many held workers others are to have.
+            silence: how long a worker may be silent.
+            given_up: called with a Tune trial's id whose worker is killed for having been silent for so many seconds.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._over = over
@@ -52,6 +64,9 @@ class WorkerKeeper(TrialScheduler):
         self._held: list[Trial] = []  # over, each with a free worker; the last used one last
         self._gone: list[Trial] = []  # to be dropped
         self._parked: Trial | None = None  # over, the last whose worker was given up
+        self._silence = Silence[Trial]() if silence is None else silence
+        self._given_up = given_up
+        self._listened = -math.inf
 
     @property
     def busy(self) -> bool:
@@ -71,6 +86,7 @@ class WorkerKeeper(TrialScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """The trial that Tune is to give a worker to, once a step of Tune. Frees a held worker for it."""
         self._drop(tune_controller)
+        self._listen(tune_controller)
         if tune_controller.search_alg.is_finished():
             self._end_parked(tune_controller)
             while self._held:
@@ -93,6 +109,7 @@ class WorkerKeeper(TrialScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
         """Go on, or hold the worker of a job that is over."""
+        self._silence.report(trial)
         if not self._over(result):
             return self.CONTINUE
         self._held.append(trial)
@@ -145,6 +162,18 @@ class WorkerKeeper(TrialScheduler):
             self._parked = trial
         if self._parked is not None and len(tune_controller.get_live_trials()) == 1:
             time.sleep(IDLE)
+
+    def _listen(self, tune_controller: Any) -> None:
+        """Kill workers that have been silent for too long; Tune then finds that they are lost."""
+        if time.monotonic() - self._listened < LISTEN:
+            return
+        self._listened, held = time.monotonic(), set(self._held)
+        running = [trial for trial in tune_controller.get_live_trials() if trial.status == Trial.RUNNING]
+        for trial in self._silence.silent(trial for trial in running if trial not in held):
+            self._given_up(trial.trial_id, self._silence.bound or 0.0)
+            # Private to Tune, whose own way to stop an actor is to ask it.
+            actors = tune_controller._actor_manager._live_actors_to_ray_actors_resources
+            ray.kill(actors[tune_controller._trial_to_actor[trial]][0])
 
     def _end_parked(self, tune_controller: Any) -> None:
         if self._parked is not None:

@@ -72,7 +72,7 @@ class World:
 
     def running(self):
         """Names of the nodes that run."""
-        return {name for name in self._nodes() if self._family(name)}
+        return {name for name in self._nodes() if self.family(name)}
 
     def _nodes(self):
         found = {}
@@ -81,7 +81,7 @@ class World:
             found[node["name"]] = node
         return found
 
-    def _family(self, name):
+    def family(self, name):
         """Everything that runs of a node: {pid: born}; nothing if its first process is gone."""
         node = self._nodes()[name]
         if not processes.is_alive(processes.Process(node["pid"], node["born"])):
@@ -89,7 +89,7 @@ class World:
         return {each.pid: int(each.born.rpartition(":")[2]) for each in processes.family(node["pid"])}
 
     def _kill_nodes(self, *names):
-        there = {pid: born for name in names if name in self._nodes() for pid, born in self._family(name).items()}
+        there = {pid: born for name in names if name in self._nodes() for pid, born in self.family(name).items()}
         kill_all(there)
 
     def _command(self, *arguments):
@@ -198,7 +198,7 @@ class World:
     def node(self):
         """The name of the node that trained last, or else of one that could."""
         pid, there = self.worker(), self.running() & set(NODES)
-        return next((name for name in sorted(there) if pid in self._family(name)), min(there))
+        return next((name for name in sorted(there) if pid in self.family(name)), min(there))
 
     def kill_driver(self):
         """SIGKILL to the driver."""
@@ -232,7 +232,7 @@ class World:
         """A power cut."""
         there = {self.driver.pid: 0} if self.driver_lives else {}
         for name in ("head", *NODES):
-            there |= self._family(name) if name in self._nodes() else {}
+            there |= self.family(name) if name in self._nodes() else {}
         for pid in there:
             try:
                 os.kill(pid, signal.SIGKILL)

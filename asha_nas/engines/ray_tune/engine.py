@@ -18,7 +18,7 @@ from ray import tune
 
 from asha_nas.engines.protocol import JobSource
 from asha_nas.engines.ray_tune.generator import JobGenerator
-from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last
+from asha_nas.engines.ray_tune.searcher import NEWS_KEY, TASK_KEY, SourceSearcher, StopOnError, is_last, reports
 from asha_nas.engines.ray_tune.silence import Silence
 from asha_nas.engines.ray_tune.workers import NoProgress, WorkerKeeper
 from asha_nas.engines.stopping import sigterm_as_ctrl_c
@@ -87,8 +87,10 @@ class RayTuneEngine:
             keeper = WorkerKeeper(
                 is_last,
                 lambda held: searcher.in_flight + held - room() if allot else 0,
-                Silence(None if self.silence_minutes is None else 60.0 * self.silence_minutes),
-                searcher.give_up,
+                heard=reports,
+                task=lambda job: job.config[TASK_KEY],
+                silence=Silence(None if self.silence_minutes is None else 60.0 * self.silence_minutes),
+                give_up=searcher.give_up,
             )
             room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
             tuner = tune.Tuner(

@@ -38,7 +38,6 @@ class SourceSearcher(Searcher):
         self._source = source
         self._room = room
         self._in_flight: dict[str, Assignment] = {}
-        self._silent: dict[str, Failure] = {}
         self._in_hand: Assignment | None = None
         self._has_news = False  # a job has ended since the source was asked last
         self.wants_more = True
@@ -87,15 +86,17 @@ class SourceSearcher(Searcher):
         error: bool = False,  # noqa: ARG002
     ) -> None:
         """The Tune trial is over. If its job is not, its process is gone."""
-        assignment, lost = self._in_flight.pop(trial_id, None), self._silent.pop(trial_id, LOST)
+        assignment = self._in_flight.pop(trial_id, None)
         if assignment is not None:
             self._has_news = True
-            self._safely(self._source.ended, assignment, lost)
+            self._safely(self._source.ended, assignment, LOST)
 
-    def give_up(self, trial_id: str, seconds: float) -> None:
-        """The worker of a Tune trial is about to be killed, as it has been silent for more than so many seconds."""
-        reason = f"the worker gave no report for {seconds:.0f} s and was killed (silence_minutes in [engine])"
-        self._silent[trial_id] = Failure(LOST.kind, reason)
+    def give_up(self, trial_id: str, failure: Failure) -> None:
+        """The job's worker is not waited for any longer, whether or not it can be killed."""
+        assignment = self._in_flight.pop(trial_id, None)
+        if assignment is not None:
+            self._has_news = True
+            self._safely(self._source.ended, assignment, failure)
 
     def fail(self, error: BaseException) -> None:
         """Give out no more work, and end with this error; may be called from another thread."""
@@ -124,6 +125,11 @@ class SourceSearcher(Searcher):
 def is_last(result: Mapping[str, Any]) -> bool:
     """Whether a result is the last of its job: it ends with something else than a report."""
     return NEWS_KEY in result and not isinstance(result[NEWS_KEY][-1], Report)
+
+
+def reports(result: Mapping[str, Any]) -> list[Report]:
+    """The reports in a result."""
+    return [news for news in result.get(NEWS_KEY, ()) if isinstance(news, Report)]
 
 
 class StopOnError(tune.Stopper):

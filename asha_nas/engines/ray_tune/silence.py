@@ -1,58 +1,111 @@
-"""Which workers have been silent for so long that they are taken for lost.
+"""Which workers have been silent for so long that they are given up.
 
-Ray notices a process that has died, and a machine that has fallen silent. It does not notice a process that is there
-and does nothing: one that was stopped, or hangs in a dead network file system or in a driver of its GPU. Such a worker
-would keep its job, and so the study, for ever.
+A process that was stopped, or hangs in a dead network mount or in a GPU's driver, reports nothing for ever and dies
+never; Ray sees nothing wrong in it. Nor can anyone tell it from a long epoch, except by how long this study's epochs
+take.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-T = TypeVar("T", bound=Hashable)
+from trials.contract import Failure, Task
 
-LEAST_SECONDS = 600.0
-LONGEST_EPOCHS = 20.0
-"""A job may be silent for the first, and for so many times as long as any worker has taken for a report until now."""
+K = TypeVar("K", bound=Hashable)
+
+LEAST = 600.0
+"""Seconds that a job may always be silent, unless a person says otherwise."""
+EPOCHS = 20.0
+"""Times as long as the longest epoch so far a job may be silent."""
+PAUSE = 1.0
+"""Seconds between two looks; what a driver was away for beyond that (suspended, waiting for its store) does not count,
+as it could hear nobody."""
 
 
-class Silence(Generic[T]):
-    """When running jobs gave their last sign of life."""
+def allowed(given: float | None, longest: float | None, epochs: int = 1) -> float:
+    """Seconds that a job may be silent.
 
-    def __init__(self, seconds: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing runs yet.
+    Args:
+        given: what a person says; ``None`` for the rule.
+        longest: seconds of the longest epoch so far; ``None`` before the first, when nobody knows what to expect.
+        epochs: that the job's next report is to cover, >= 1.
+    """
+    if given is not None:
+        return given
+    return math.inf if longest is None else max(LEAST, EPOCHS * longest * epochs)
+
+
+@dataclass(slots=True)
+class _Job:
+    epoch: int  # reported last, or begun with
+    since: float
+    given_up: bool = False
+
+
+class Silence(Generic[K]):
+    """Listens to all jobs of a study, by whatever key they have."""
+
+    def __init__(self, given: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nobody is listened to yet.
 
         Args:
-            seconds: that a job may be silent; by default it is learned from the reports, and there is no bound before
-                the first one.
+            given: seconds that a job may be silent; ``None`` for :func:`allowed`'s rule.
             clock: seconds.
         """
-        self._seconds = seconds
+        self._given = given
         self._clock = clock
+        self._seen = clock()
+        self._now = self._looked = 0.0  # seconds listened
+        self._jobs: dict[K, _Job] = {}
         self._longest: float | None = None
-        self._heard: dict[T, float] = {}
+        self._at_once = False  # whether jobs of several epochs report them in one
 
-    @property
-    def bound(self) -> float | None:
-        """Seconds that a job may be silent now; ``None`` for any number."""
-        if self._seconds is not None or self._longest is None:
-            return self._seconds
-        return max(LEAST_SECONDS, LONGEST_EPOCHS * self._longest)
-
-    def report(self, job: T) -> None:
-        """A job has reported."""
+    def is_time(self) -> bool:
+        """Whether it is time for another look; to be called often."""
         now = self._clock()
-        if job in self._heard:
-            self._longest = max(self._longest or 0.0, now - self._heard[job])
-        self._heard[job] = now
+        self._now += min(now - self._seen, PAUSE)
+        self._seen = now
+        return self._now >= self._looked + PAUSE
 
-    def silent(self, running: Iterable[T]) -> list[T]:
-        """Which of these, which are all that run, have been silent for too long. Each is named once."""
-        now, bound = self._clock(), self.bound
-        self._heard = {job: self._heard.get(job, now) for job in running}
-        found = [] if bound is None else [job for job, heard in self._heard.items() if now - heard > bound]
-        for job in found:
-            self._heard[job] = float("inf")
-        return found
+    def look(self, running: Mapping[K, Task]) -> dict[K, Failure]:
+        """Those of all jobs that a worker has now whose worker is to be given up; each is named once."""
+        self._looked = self._now
+        self._jobs = {
+            key: self._jobs.get(key) or _Job(_begun(task), self._now) for key, task in running.items()
+        }  # fmt: skip
+        overdue = {}
+        for key, job in self._jobs.items():
+            epochs = max(1, running[key].stop - job.epoch) if self._at_once else 1
+            limit, silent = allowed(self._given, self._longest, epochs), self._now - job.since
+            if silent > limit and not job.given_up:
+                job.given_up = True
+                overdue[key] = Failure("worker_lost", self._reason(silent, limit))
+        return overdue
+
+    def heard(self, key: K, task: Task, epoch: int) -> None:
+        """A job has reported an epoch."""
+        job = self._jobs.get(key)
+        if job is None:  # quicker than anybody looked
+            job = self._jobs[key] = _Job(_begun(task), self._now)
+        epochs = max(1, epoch - job.epoch)
+        self._at_once = self._at_once or (epochs > 1 and epoch == task.stop)
+        self._longest = max(self._longest or 0.0, (self._now - job.since) / epochs)
+        job.epoch, job.since = epoch, self._now
+
+    def _reason(self, silent: float, limit: float) -> str:
+        rule = "as the study says"
+        if self._given is None:
+            rule = f"{EPOCHS:g} times the longest epoch so far, but at least {LEAST:g} s"
+        return (
+            f"the worker reported nothing for {silent:.0f} s (stopped, or hangs), and was killed\n"
+            f"A job may be silent for {limit:.0f} s ({rule}); silence_minutes under [engine] changes that."
+        )
+
+
+def _begun(task: Task) -> int:
+    """The epoch that a job goes on from."""
+    return max([task.start, *(each.epoch for each in task.checkpoints if each.epoch < task.stop)])

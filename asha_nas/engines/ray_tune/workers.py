@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -14,13 +13,12 @@ from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import TrialScheduler
 
 from asha_nas.engines.ray_tune.silence import Silence
+from trials.contract import Failure, Report, Task
 
 PATIENCE = 30.0
 """Seconds after which a job that waits for a worker of its own is given a free one before newer jobs are."""
 IDLE = 0.05
 """Seconds between two looks at a study that has no worker at all: Tune then has nothing to wait for."""
-LISTEN = 1.0
-"""Seconds between two looks for silent workers."""
 
 
 class WorkerKeeper(TrialScheduler):
@@ -39,22 +37,29 @@ class WorkerKeeper(TrialScheduler):
 
     Tune moreover keeps every trial it has seen, walks over all of them at each step and writes them to a file at
     the end. Those that are over are dropped, so that neither time per job nor memory grows.
+
+    Workers that are silent for too long are killed.
     """
 
     def __init__(
         self,
         over: Callable[[Mapping[str, Any]], bool],
         too_many: Callable[[int], int] = lambda _held: 0,
-        silence: Silence[Trial] | None = None,
-        given_up: Callable[[str, float], None] = lambda _trial, _seconds: None,
+        *,
+        heard: Callable[[Mapping[str, Any]], Sequence[Report]],
+        task: Callable[[Trial], Task],
+        silence: Silence[Trial],
+        give_up: Callable[[str, Failure], None],
     ) -> None:
         """Hold no worker yet.
 
         Args:
             over: whether a result is the last of its job.
             too_many: how many of so many held workers others are to have.
-            silence: how long a worker may be silent.
-            given_up: called with a Tune trial's id whose worker is killed for having been silent for so many seconds.
+            heard: the reports in a result.
+            task: what a trial is to do.
+            silence: says which workers to give up.
+            give_up: called with the id of the trial of a worker that is given up, and why.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._over = over
@@ -64,9 +69,8 @@ class WorkerKeeper(TrialScheduler):
         self._held: list[Trial] = []  # over, each with a free worker; the last used one last
         self._gone: list[Trial] = []  # to be dropped
         self._parked: Trial | None = None  # over, the last whose worker was given up
-        self._silence = Silence[Trial]() if silence is None else silence
-        self._given_up = given_up
-        self._listened = -math.inf
+        self._heard, self._task = heard, task
+        self._silence, self._say_lost = silence, give_up
 
     @property
     def busy(self) -> bool:
@@ -86,7 +90,8 @@ class WorkerKeeper(TrialScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """The trial that Tune is to give a worker to, once a step of Tune. Frees a held worker for it."""
         self._drop(tune_controller)
-        self._listen(tune_controller)
+        if self._silence.is_time():
+            self._kill_silent(tune_controller)
         if tune_controller.search_alg.is_finished():
             self._end_parked(tune_controller)
             while self._held:
@@ -109,7 +114,8 @@ class WorkerKeeper(TrialScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
         """Go on, or hold the worker of a job that is over."""
-        self._silence.report(trial)
+        for report in self._heard(result):
+            self._silence.heard(trial, self._task(trial), report.epoch)
         if not self._over(result):
             return self.CONTINUE
         self._held.append(trial)
@@ -163,17 +169,16 @@ class WorkerKeeper(TrialScheduler):
         if self._parked is not None and len(tune_controller.get_live_trials()) == 1:
             time.sleep(IDLE)
 
-    def _listen(self, tune_controller: Any) -> None:
-        """Kill workers that have been silent for too long; Tune then finds that they are lost."""
-        if time.monotonic() - self._listened < LISTEN:
-            return
-        self._listened, held = time.monotonic(), set(self._held)
-        running = [trial for trial in tune_controller.get_live_trials() if trial.status == Trial.RUNNING]
-        for trial in self._silence.silent(trial for trial in running if trial not in held):
-            self._given_up(trial.trial_id, self._silence.bound or 0.0)
-            # Private to Tune, whose own way to stop an actor is to ask it.
-            actors = tune_controller._actor_manager._live_actors_to_ray_actors_resources
-            ray.kill(actors[tune_controller._trial_to_actor[trial]][0])
+    def _kill_silent(self, tune_controller: Any) -> None:
+        """Kill workers that are silent for too long; Tune then learns that they are gone, as of any other."""
+        held = set(self._held)
+        actors = {
+            trial: trial.temporary_state.ray_actor for trial in tune_controller.get_live_trials() if trial not in held
+        }
+        running = {trial: self._task(trial) for trial, actor in actors.items() if actor is not None}
+        for trial, failure in self._silence.look(running).items():
+            self._say_lost(trial.trial_id, failure)
+            ray.kill(actors[trial])
 
     def _end_parked(self, tune_controller: Any) -> None:
         if self._parked is not None:

@@ -1,17 +1,15 @@
 """What studies that run now claim of a cluster: rows that are renewed every few seconds, and lapse soon after.
 
-They decide nothing about a study, only how many of its jobs run at a time; so they are not in its log. The clock is the
-database's, one for all drivers: where those of two machines differ by more than a claim lasts, neither loses its share.
+They decide nothing about a study, only how many of its jobs run at a time; so they are not in its log.
 """
 
 from __future__ import annotations
-
-import time
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from asha_nas.sharing import Claim, Need
+from asha_nas.store.lease import now
 from asha_nas.store.schema import claims, studies
 
 LAPSE_SECONDS = 15.0
@@ -26,7 +24,7 @@ def renew(connection: Connection, study: int, cluster: str, claim: Claim) -> Non
     row = {
         "study": study, "cluster": cluster, "priority": claim.priority, "cpus": need.cpus, "gpus": need.gpus,
         "wanted": need.wanted, "most": need.most, "workers": need.workers, "served": claim.served,
-        "renewed": _now(connection),
+        "renewed": now(connection),
     }  # fmt: skip
     withdraw(connection, study)
     connection.execute(claims.insert().values(**row))
@@ -37,7 +35,7 @@ def current(connection: Connection, cluster: str | None) -> list[Claim]:
     wanted = (
         sa.select(studies.c.name, *(claims.c[name] for name in _FIELDS))
         .join(studies, studies.c.id == claims.c.study)
-        .where(claims.c.renewed >= _now(connection) - LAPSE_SECONDS)
+        .where(sa.func.abs(now(connection) - claims.c.renewed) <= LAPSE_SECONDS)
         .order_by(studies.c.name)
     )
     if cluster is not None:
@@ -51,9 +49,3 @@ def current(connection: Connection, cluster: str | None) -> list[Claim]:
 def withdraw(connection: Connection, study: int) -> None:
     """Take a study's claim away."""
     connection.execute(claims.delete().where(claims.c.study == study))
-
-
-def _now(connection: Connection) -> float:
-    if connection.dialect.name == "sqlite":
-        return time.time()  # an SQLite's clock is that of the process
-    return float(connection.execute(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))).scalar_one())

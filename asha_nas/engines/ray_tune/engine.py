@@ -69,19 +69,19 @@ class RayTuneEngine:
         # A Ray of our own offers as many processors as the workers ask for, be there fewer; GPUs only those there are.
         cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
         ours = resolved(self.address) is None and not ray.is_initialized()
+        keeper = WorkerKeeper(is_last, lambda held: searcher.in_flight + held - room() if allot else 0)
+        searcher = SourceSearcher(source, lambda: 0 if keeper.busy else room())
+        room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
         # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
         with (
             connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
-            sigterm_as_ctrl_c(source.leave),
+            sigterm_as_ctrl_c(lambda: searcher.in_flight > keeper.waiting and source.leave()),
             _scratch() as folder,
             self._allotment(ours) as allot,
         ):
             self._check_room()
             if url:
                 self.announce(url)
-            keeper = WorkerKeeper(is_last, lambda held: searcher.in_flight + held - room() if allot else 0)
-            searcher = SourceSearcher(source, lambda: 0 if keeper.busy else room())
-            room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}),
                 tune_config=tune.TuneConfig(

@@ -3,7 +3,7 @@
 The source decides; the engine only carries. Guarantees an engine gives (held to by
 ``tests/contracts/engine.py``):
 
-1. It asks only when a worker is free, so that a decision uses every result there is.
+1. It asks only when a worker is free, or when nothing is in flight, so that a decision uses every result there is.
 2. For each assignment it calls ``report`` in the order the trial yields, then ``ended`` once, whatever
    happens to the trial or to the process it runs in.
 3. All calls to the source come from one thread, one after the other.

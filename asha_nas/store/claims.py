@@ -1,7 +1,6 @@
 """What studies that run now claim of a cluster: rows that are renewed every few seconds, and lapse soon after.
 
-They decide nothing about a study, only how many of its jobs run at a time; so they are not in its log. The clock is the
-database's, one for all drivers: where those of two machines differ by more than a claim lasts, neither loses its share.
+They decide nothing about a study, only how many of its jobs run at a time; so they are not in its log.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def current(connection: Connection, cluster: str | None) -> list[Claim]:
     wanted = (
         sa.select(studies.c.name, *(claims.c[name] for name in _FIELDS))
         .join(studies, studies.c.id == claims.c.study)
-        .where(claims.c.renewed >= now(connection) - LAPSE_SECONDS)
+        .where(sa.func.abs(now(connection) - claims.c.renewed) <= LAPSE_SECONDS)
         .order_by(studies.c.name)
     )
     if cluster is not None:

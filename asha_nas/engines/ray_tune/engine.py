@@ -73,26 +73,26 @@ class RayTuneEngine:
         # A Ray of our own offers as many processors as the workers ask for, be there fewer; GPUs only those there are.
         cpus = None if self.workers is None else math.ceil(self.workers * self.cpus_per_trial)
         ours = resolved(self.address) is None and not ray.is_initialized()
+        searcher = SourceSearcher(source, lambda: 0 if keeper.busy else room())
+        keeper = WorkerKeeper(
+            is_last,
+            lambda held: searcher.in_flight + held - room() if allot else 0,
+            heard=reports,
+            task=lambda job: job.config[TASK_KEY],
+            silence=Silence(None if self.silence_minutes is None else 60.0 * self.silence_minutes),
+            give_up=searcher.give_up,
+        )
+        room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
         # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
         with (
             connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
-            sigterm_as_ctrl_c(source.leave),
+            sigterm_as_ctrl_c(lambda: searcher.in_flight > keeper.waiting and source.leave()),
             _scratch() as folder,
             self._allotment(ours) as allot,
         ):
             self._check_room()
             if url:
                 self.announce(url)
-            searcher = SourceSearcher(source, lambda: 0 if keeper.busy else room())
-            keeper = WorkerKeeper(
-                is_last,
-                lambda held: searcher.in_flight + held - room() if allot else 0,
-                heard=reports,
-                task=lambda job: job.config[TASK_KEY],
-                silence=Silence(None if self.silence_minutes is None else 60.0 * self.silence_minutes),
-                give_up=searcher.give_up,
-            )
-            room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(trial), {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}),
                 tune_config=tune.TuneConfig(

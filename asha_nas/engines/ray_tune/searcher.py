@@ -26,8 +26,8 @@ class SourceSearcher(Searcher):
 
     Tune asks for work ahead of time; this asks the source only while fewer jobs are in flight than
     there is room for, so that each decision is made when a worker is free for it. Where nothing is in flight, no
-    result can change the decision any more: it is asked for without a worker, and kept in hand until there is one. So
-    a study that has to wait for others, on a cluster that they share, is over as soon as it has nothing left to do.
+    result can change the decision any more: one job is asked for then, room or not. So a study that has to wait for
+    others, on a cluster that they share, is over as soon as it has nothing left to do.
 
     What the source raises (a lost lease, a full disk) would be taken by Tune for the failure of a trial;
     it is kept in ``error`` instead, and no more work is given out.
@@ -38,7 +38,6 @@ class SourceSearcher(Searcher):
         self._source = source
         self._room = room
         self._in_flight: dict[str, Assignment] = {}
-        self._in_hand: Assignment | None = None
         self._has_news = False  # a job has ended since the source was asked last
         self.wants_more = True
         """Whether the source may have another job beside those handed out: it had one, or was not asked since."""
@@ -47,17 +46,12 @@ class SourceSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """The next job as a Tune config, ``None`` to wait, FINISHED at the end."""
-        full = len(self._in_flight) >= self._room()
-        if self.error is None and full and (self._in_flight or self._in_hand):
+        if self.error is None and self._in_flight and len(self._in_flight) >= self._room():
             self.wants_more = self.wants_more or self._has_news
             return None
-        answer = self._safely(lambda: self._in_hand or self._source.ask())
-        self._in_hand, self._has_news = None, False
-        self.wants_more = isinstance(answer, Assignment)
+        answer = self._safely(self._source.ask)
+        self._has_news, self.wants_more = False, isinstance(answer, Assignment)
         if isinstance(answer, Assignment):
-            if full:
-                self._in_hand = answer
-                return None
             self._in_flight[trial_id] = answer
             return {TASK_KEY: answer.task}
         self.done = answer is DONE

@@ -18,7 +18,7 @@ from trials.contract import Failure, Report, Task
 PATIENCE = 30.0
 """Seconds after which a job that waits for a worker of its own is given a free one before newer jobs are."""
 IDLE = 0.05
-"""Seconds between two looks at a study that has no worker at all: Tune then has nothing to wait for."""
+"""Seconds between two looks for room while there is no worker at all: Tune then has nothing to wait for."""
 
 
 class WorkerKeeper(TrialScheduler):
@@ -33,7 +33,9 @@ class WorkerKeeper(TrialScheduler):
     is a job for the actor. That is the next job asked for, while those before wait for theirs to start.
 
     On a cluster that others use too, held workers that the study is to do without are stopped at once, the one first
-    that has been free for longest.
+    that has been free for longest. A job that there is no room for is *kept*, as a trial that Tune takes for paused.
+    While there is one, Tune goes on looking; without any trial it would sit down and wait for one, and neither hear
+    that a worker has stopped, nor Ctrl-C.
 
     Tune moreover keeps every trial it has seen, walks over all of them at each step and writes them to a file at
     the end. Those that are over are dropped, so that neither time per job nor memory grows.
@@ -55,7 +57,7 @@ class WorkerKeeper(TrialScheduler):
 
         Args:
             over: whether a result is the last of its job.
-            too_many: how many of so many held workers others are to have.
+            too_many: by how much the jobs handed out, with so many held workers, are more than there is room for.
             heard: the reports in a result.
             task: what a trial is to do.
             silence: says which workers to give up.
@@ -68,7 +70,6 @@ class WorkerKeeper(TrialScheduler):
         self._waiting: dict[Trial, float] = {}  # for a worker that starts; since when
         self._held: list[Trial] = []  # over, each with a free worker; the last used one last
         self._gone: list[Trial] = []  # to be dropped
-        self._parked: Trial | None = None  # over, the last whose worker was given up
         self._heard, self._task = heard, task
         self._silence, self._say_lost = silence, give_up
 
@@ -93,16 +94,13 @@ class WorkerKeeper(TrialScheduler):
         if self._silence.is_time():
             self._kill_silent(tune_controller)
         if tune_controller.search_alg.is_finished():
-            self._end_parked(tune_controller)
             while self._held:
                 tune_controller.stop_trial(self._held.pop())
             return None
         trial = self._next()
         if trial is None:
             self._give_up(tune_controller)
-            return None
-        self._end_parked(tune_controller)
-        if self._held:
+        elif self._held:
             self._waiting.pop(trial, None)
             # Tune now caches the worker of the stopped trial, and gives it to `trial` as we return.
             tune_controller.stop_trial(self._held.pop())
@@ -111,6 +109,9 @@ class WorkerKeeper(TrialScheduler):
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002 - Tune's signature
         """A job was handed out."""
         self._new.append(trial)
+        if self._too_many(0) > 0:
+            trial.set_status(Trial.PAUSED)  # type: ignore[no-untyped-call]
+            trial.init_local_path()  # type: ignore[no-untyped-call]  # which Tune looks for if it is interrupted
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
         """Go on, or hold the worker of a job that is over."""
@@ -147,26 +148,19 @@ class WorkerKeeper(TrialScheduler):
         now = time.monotonic()
         if self._held and longest is not None and (not self._new or now - longest[1] > PATIENCE):
             return longest[0]
-        if not self._new:
+        if not self._new or (self._new[0].status == Trial.PAUSED and self._too_many(0) > 0):
             return None
         trial = self._new.popleft()
         self._waiting[trial] = now
         return trial
 
     def _give_up(self, tune_controller: Any) -> None:
-        """Stop the held workers that are too many.
-
-        Where Tune has no trial at all it sits down to wait for one, and the worker that is being stopped is never gone.
-        So the last trial stays, paused, until there is another.
-        """
+        """Stop the held workers that are too many."""
         for _ in range(min(len(self._held), self._too_many(len(self._held)))):
-            trial = self._held.pop(0)
-            tune_controller.pause_trial(trial, should_checkpoint=False)
+            tune_controller.stop_trial(self._held.pop(0))
             # Private to Tune, which would keep the worker for the next trial.
             tune_controller._cleanup_cached_actors(force_all=True)
-            self._end_parked(tune_controller)
-            self._parked = trial
-        if self._parked is not None and len(tune_controller.get_live_trials()) == 1:
+        if self._new and len(tune_controller.get_live_trials()) == len(self._new):
             time.sleep(IDLE)
 
     def _kill_silent(self, tune_controller: Any) -> None:
@@ -179,11 +173,6 @@ class WorkerKeeper(TrialScheduler):
         for trial, failure in self._silence.look(running).items():
             self._say_lost(trial.trial_id, failure)
             ray.kill(actors[trial])
-
-    def _end_parked(self, tune_controller: Any) -> None:
-        if self._parked is not None:
-            tune_controller.stop_trial(self._parked)
-            self._parked = None
 
     def _drop(self, tune_controller: Any) -> None:
         still, self._gone = self._gone, []

@@ -1,5 +1,6 @@
 """The Ray Tune engine with a share of a cluster: it keeps to it, gives back at once, and says what it needs."""
 
+import signal
 import time
 from contextlib import contextmanager
 
@@ -109,7 +110,26 @@ def test_it_is_over_without_a_share_when_nothing_is_left():
     assert source.calls[-1] == ("ask", DONE, None)
 
 
-def test_a_job_in_hand_waits_for_a_share():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_while_it_waits_for_its_turn(number):
+    """There is nothing then that would have to be saved first."""
+    source = Source(["one"], workers=1)
+    source.leave = lambda: pytest.fail("nothing runs")
+    asked = []
+
+    def answer(_need):
+        asked.append(number)
+        if len(asked) == 3:
+            signal.raise_signal(number)
+        assert len(asked) < 10, "it goes on"
+        return 0
+
+    with pytest.raises(KeyboardInterrupt):
+        run(source, Others(answer))
+    assert source.over() == 0
+
+
+def test_a_job_that_is_kept_waits_for_a_share():
     """It is decided on, and begun when there is a worker for it."""
     source = Source(["one"], workers=1)
     seen = []
@@ -119,7 +139,7 @@ def test_a_job_in_hand_waits_for_a_share():
         return int(len(seen) > 2)
 
     run(source, Others(answer))
-    assert seen[0] == 0 and seen[1:3] == [1, 1]
+    assert seen[:3] == [1, 1, 1]
     assert len(source.of("one")) == 1
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
-from asha_nas.errors import StudyExists, StudyNotFound
+from asha_nas.analysis.stored import stored_spec
+from asha_nas.errors import StudyExists
 from asha_nas.store import Store, StudyRecord
 from asha_nas.study import StudySpec, Workers
 from spaces.errors import InvalidValue
@@ -24,16 +24,16 @@ def on_cluster(spec: StudySpec) -> StudySpec:
 
 
 def existing(spec: StudySpec, store: Store) -> StudyRecord | None:
-    """The study in the store, if it is there already and says the same; ``None`` if there is none of its name.
+    """The study in the store, if its user has it already and it says the same; ``None`` if there is none of its name.
 
     Raises:
         StudyExists: there is another one of its name.
+        StudyUnreadable: there is one that this version cannot read.
     """
-    try:
-        record = store.study(spec.name)
-    except StudyNotFound:
+    record = store.mine(spec.name)
+    if record is None:
         return None
-    if json.loads(record.spec) != json.loads(spec.model_dump_json()):
+    if stored_spec(store.called(record), record.spec) != spec:
         raise StudyExists(
             f"a study named {spec.name!r} exists already, and is another one\n"
             f"Choose another --name, or go on with the one that is there: asha-nas resume {spec.name}."
@@ -43,9 +43,11 @@ def existing(spec: StudySpec, store: Store) -> StudyRecord | None:
 
 def job_name(record: StudyRecord) -> str:
     """The name of a study's job: another store may hold a study of the same name, made at another time."""
-    return f"asha-nas-{record.name}-{round(1e6 * record.created):x}"
+    return f"asha-nas-{record.exact.replace('/', '-')}-{round(1e6 * record.created):x}"
 
 
 def job_command(record: StudyRecord) -> str:
-    """What the head is to run. It becomes the job's process, so that what stops the job reaches it."""
-    return f"exec asha-nas resume {shlex.quote(record.name)}"
+    """What the head is to run: by its exact name, for there somebody else may run it. It becomes the job's process, so
+    that what stops the job reaches it.
+    """  # noqa: D205
+    return f"exec asha-nas resume {shlex.quote(record.exact)}"

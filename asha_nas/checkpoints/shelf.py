@@ -133,7 +133,8 @@ class Shelf:
         """A job has ended."""
         training = self._trainings[job.trial]
         removals = []
-        if loss is not None and (loss, -job.stop, job.trial) < self._best_rank:
+        # A result that was reused has nothing to keep, and does not cost the best one that has.
+        if training.known and loss is not None and (loss, -job.stop, job.trial) < self._best_rank:
             before, self._best = self._best, training
             self._best_rank = (loss, -job.stop, job.trial)
             if before is not None and before is not training and before.over:

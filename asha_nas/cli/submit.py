@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asha_nas import submission
-from asha_nas.cli.options import JsonOption, NameArgument, NameOption, PlanOption, StoreOption
+from asha_nas.cli.options import (
+    JsonOption,
+    NameArgument,
+    NameOption,
+    PlanOption,
+    ReuseOption,
+    StoreOption,
+    reuse_option,
+)
 from asha_nas.cli.output import err, out, print_json
 from asha_nas.cli.planned import print_plan
 from asha_nas.cli.running import check_data
 from asha_nas.cli.show import open_study
 from asha_nas.errors import StudyLocked, UserError
-from asha_nas.store import Store
+from asha_nas.store import Store, StudyRecord
 from asha_nas.store.place import ENVIRONMENT
 from asha_nas.study import read_spec
 from cluster import nodes
@@ -35,6 +43,7 @@ def submit(
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, as a TOML file.")],
     address: DashboardAddress = None,
     name: NameOption = None,
+    reuse: ReuseOption = False,
     plan: PlanOption = False,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
@@ -43,7 +52,7 @@ def submit(
 
     Submitted again after a crash, a stop or a cancel, it goes on.
     """
-    spec, store = submission.on_cluster(read_spec(file, name=name)), Store(store_url)
+    spec, store = submission.on_cluster(read_spec(file, name=name, **reuse_option(reuse))), Store(store_url)
     if plan:
         print_plan(spec, store, as_json)
         return
@@ -58,7 +67,7 @@ def submit(
     record = submission.existing(spec, store)
     if record is not None and store.is_leased(record):
         raise StudyLocked(f"study {spec.name!r} is running already\nFollow it: asha-nas logs {spec.name}")
-    if record is not None and open_study(spec.name, store)[2].state == "done":
+    if record is not None and open_study(record.exact, store)[2].state == "done":
         out.print(f"{spec.name} is done; nothing is left to do: asha-nas show {spec.name}", soft_wrap=True)
         return
     jobs = _jobs(address)
@@ -71,9 +80,9 @@ def submit(
         place = "is a file here, and the cluster's head must find it at the same path"
         err.print(f"[yellow]note:[/] the store {store.url} {place}; a database server does without", soft_wrap=True)
     job = submission.job_name(record)
-    _hand_over(jobs, job, submission.job_command(record), spec.name, store)
+    _hand_over(jobs, job, submission.job_command(record), record, store)
     if as_json:
-        print_json({"study": spec.name, "job": job, "dashboard": jobs.url})
+        print_json({"owner": record.owner, "study": spec.name, "job": job, "dashboard": jobs.url})
         return
     out.print(f"[bold]{spec.name}[/] is handed over to {jobs.url}, as job {job}", soft_wrap=True)
     for verb, what in (("logs", "what it says"), ("show", "what it has found"), ("cancel", "stop it; it can go on")):
@@ -105,19 +114,25 @@ def cancel(
 ) -> None:
     """Stop a submitted study. Nothing is lost: submit or resume it, and it goes on."""
     store = Store(store_url, create=False)
-    record = store.study(name)
+    record = store.study(name, verb="cancel")
+    called = store.called(record)
     job, jobs = submission.job_name(record), _jobs(address)
     running = jobs.stop(job)
     if wait:
         jobs.wait(job)
-    state = open_study(name, store)[2].state
+    state = open_study(record.exact, store)[2].state
     if as_json:
-        print_json({"study": name, "job": job, "was_running": running, "job_state": jobs.state(job), "state": state})
+        print_json(
+            {
+                "owner": record.owner, "study": record.name, "job": job, "was_running": running,
+                "job_state": jobs.state(job), "state": state,
+            }
+        )  # fmt: skip
     elif running:
-        out.print(f"{name} is {'interrupted' if wait else 'told to stop'}; nothing is lost", soft_wrap=True)
+        out.print(f"{called} is {'interrupted' if wait else 'told to stop'}; nothing is lost", soft_wrap=True)
         out.print("go on with the same asha-nas submit, or asha-nas resume")
     else:
-        out.print(f"{name} was not running: its job is {str(jobs.state(job)).lower()}", soft_wrap=True)
+        out.print(f"{called} was not running: its job is {str(jobs.state(job)).lower()}", soft_wrap=True)
 
 
 def _jobs(address: str | None) -> Jobs:
@@ -126,14 +141,14 @@ def _jobs(address: str | None) -> Jobs:
     return connect(address)
 
 
-def _hand_over(jobs: Jobs, job: str, command: str, name: str, store: Store) -> None:
+def _hand_over(jobs: Jobs, job: str, command: str, record: StudyRecord, store: Store) -> None:
     from cluster.jobs import JobExists  # noqa: PLC0415
 
     try:
-        jobs.submit(job, command, {ENVIRONMENT: store.absolute_url}, {"study": name})
+        jobs.submit(job, command, {ENVIRONMENT: store.absolute_url}, {"study": record.exact})
     except JobExists:
         raise StudyLocked(
-            f"study {name!r} is submitted already, as job {job}\nFollow it: asha-nas logs {name}"
+            f"study {record.name!r} is submitted already, as job {job}\nFollow it: asha-nas logs {store.called(record)}"
         ) from None
 
 

@@ -11,7 +11,16 @@ from pprint import pformat
 
 import pytest
 
-from asha_nas.errors import InvalidValue, LeaseLost, StoreUnavailable, StudyExists, StudyLocked, StudyNotFound
+from asha_nas.errors import (
+    InvalidValue,
+    LeaseLost,
+    StoreUnavailable,
+    StudyAmbiguous,
+    StudyExists,
+    StudyLocked,
+    StudyNotFound,
+    StudyOfOthers,
+)
 from asha_nas.sharing import Claim, Need
 from asha_nas.store import (
     Asked,
@@ -181,6 +190,68 @@ class StoreContract:
         assert store.studies() == []
         with pytest.raises(StudyNotFound, match=r"\(none\)"):
             store.study("nas-1")
+
+    # --- owners ----------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def people(self, url, store):
+        """The same database as two people use it, and as a version did that knew no owners."""
+        stores = [Store(url, owner=owner) for owner in ("alice", "bob", "")]
+        yield stores
+        for each in stores:
+            each.close()
+
+    def test_each_owner_has_names_of_their_own(self, store, people):
+        alice, bob, _ = people
+        hers, his = (each.create("first", f'"{each.owner}"', "{}") for each in (alice, bob))
+        assert (hers.owner, hers.name, hers.exact) == ("alice", "first", "alice/first")
+        assert store.studies() == [hers, his]
+        assert store.names() == ["alice/first", "bob/first"]
+        for each, own, others in ((alice, hers, his), (bob, his, hers)):
+            assert each.study("first") == each.study("first", verb="resume") == each.mine("first") == own
+            assert each.study(others.exact) == each.study(others.exact, verb="resume") == others
+            assert (each.called(own), each.called(others)) == ("first", others.exact)
+            with pytest.raises(StudyExists):
+                each.create("first", "{}", "{}")
+        with pytest.raises(StudyAmbiguous, match="Say whose: alice/first, bob/first"):
+            store.study("first")
+        assert store.mine("first") is None
+
+    def test_anothers_is_read_and_is_written_only_by_its_owner_and_name(self, people):
+        alice, bob, _ = people
+        hers = alice.create("first", "{}", "{}")
+        assert bob.study("first") == hers
+        with pytest.raises(StudyOfOthers, match="asha-nas cancel alice/first"):
+            bob.study("first", verb="cancel")
+        with pytest.raises(StudyNotFound, match="unknown study 'bob/first'\nDid you mean 'alice/first'"):
+            bob.study("bob/first")
+        his = bob.create("first", "{}", "{}")
+        assert bob.study("first") == his
+
+    def test_a_study_without_an_owner_is_everybodys_and_keeps_its_name(self, people):
+        alice, bob, nobody = people
+        old = nobody.create("old", "{}", "{}")
+        assert (old.owner, old.exact) == ("", "old")
+        for each in (alice, bob):
+            assert each.study("old") == each.study("old", verb="resume") == each.mine("old") == old
+            assert each.called(old) == "old"
+            with pytest.raises(StudyExists, match="asha-nas resume old"):
+                each.create("old", "{}", "{}")
+
+    def test_logs_leases_and_claims_of_two_of_one_name_are_apart(self, people):
+        alice, bob, _ = people
+        hers, his = (each.create("first", "{}", "{}") for each in (alice, bob))
+        leases = [alice.lease(hers), bob.lease(his)]
+        with pytest.raises(StudyLocked, match="'alice/first'"):
+            bob.lease(hers)
+        for number, (each, lease) in enumerate(zip((alice, bob), leases, strict=True)):
+            each.append(lease, Opened(session=number))
+        assert [log(alice, one)[0].session for one in (hers, his)] == [0, 1]
+        for each, study in ((alice, hers), (bob, his)):
+            each.claim(study, "c", Claim(study.exact, 1, Need(1.0, 0.0, 1, 1, 0), 0.0))
+        assert [claim.study for claim in alice.claims("c")] == ["alice/first", "bob/first"]
+        for lease in leases:
+            lease.release()
 
     # --- the log ---------------------------------------------------------------------------------------
 
@@ -544,16 +615,23 @@ class StoreContract:
         assert log(store, study)[0] == event
         assert log(store, study)[1].clock["long"] == text * 20_000
 
-    @pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "x" * 201])
+    @pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "x" * 140])
     def test_a_name_that_not_every_database_holds(self, store, name):
-        with pytest.raises(InvalidValue, match="must be 1 to 200 printable characters"):
+        with pytest.raises(InvalidValue, match="must be 1 to 139 printable characters, none of them /"):
             store.create(name, "{}", "{}")
         with pytest.raises(StudyNotFound):
             store.study(name)
 
-    def test_the_longest_name(self, store):
-        name = "η" * 200
+    def test_a_name_has_no_slash(self, store):
+        with pytest.raises(InvalidValue, match="none of them /"):
+            store.create("bob/first", "{}", "{}")
+
+    def test_the_longest_name(self, url, store):
+        name = "η" * 139
         assert store.create(name, "{}", "{}") == store.study(name)
+        longest = Store(url, owner="x" * 60)
+        assert longest.create(name, "{}", "{}") == store.study(f"{longest.owner}/{name}")
+        longest.close()
 
     def test_numbers_are_kept_to_the_last_bit(self, store, study, lease):
         times = [1.7e9 + 0.1, 1e-300, 4_102_444_800.123456]

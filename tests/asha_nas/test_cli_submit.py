@@ -68,9 +68,11 @@ def test_a_study_is_in_the_store_before_it_is_handed_over(cli, played, tmp_path)
     assert code == 0, err
     said = json.loads(out)
     record = Store(str(store)).study("mine")
-    assert said == {"study": "mine", "job": submission.job_name(record), "dashboard": URL}
+    assert said == {
+        "owner": record.owner, "study": "mine", "job": submission.job_name(record), "dashboard": URL,
+    }  # fmt: skip
     assert played.asked["submission_id"] == said["job"]
-    assert played.asked["entrypoint"] == "exec asha-nas resume mine"
+    assert played.asked["entrypoint"] == f"exec asha-nas resume {record.owner}/mine"
     assert played.asked["runtime_env"] == {
         "env_vars": {"ASHA_NAS_STORE": f"sqlite:///{store}", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
     }
@@ -149,7 +151,7 @@ def test_jobs_that_are_not_there(cli, played):
     played.state = None
     for command in ("logs", "cancel"):
         code, _, err = cli(command, "mine")
-        assert code == 2 and "has no job asha-nas-mine-" in err
+        assert code == 2 and "has no job asha-nas-" in err and "-mine-" in err
 
 
 def test_nobody_says_where_the_cluster_is(cli, played, monkeypatch):

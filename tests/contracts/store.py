@@ -11,6 +11,7 @@ from pprint import pformat
 
 import pytest
 
+from asha_nas import owners
 from asha_nas.errors import (
     InvalidValue,
     LeaseLost,
@@ -85,8 +86,13 @@ def log(store, study):
     return [row.event for row in rows]
 
 
+def exact(name):
+    """The name that is stored."""
+    return owners.joined(owners.owner(), name)
+
+
 def claim_of(name):
-    return Claim(name, 1, Need(1.0, 0.0, wanted=1, most=2, workers=1))
+    return Claim(exact(name), 1, Need(1.0, 0.0, wanted=1, most=2, workers=1))
 
 
 class Clock:
@@ -453,12 +459,12 @@ class StoreContract:
 
     def test_claims_are_seen_by_all_who_claim_of_the_same_cluster(self, store, other, study):
         second = other.create("a-2", "{}", "{}")
-        mine = Claim("nas-1", 3, Need(0.5, 1 / 3, wanted=4, most=8, workers=2), served=0.1 + 0.2)
+        mine = Claim(exact("nas-1"), 3, Need(0.5, 1 / 3, wanted=4, most=8, workers=2), served=0.1 + 0.2)
         assert store.claim(study, "one", mine) == [mine]
-        yours = Claim("a-2", 1, Need(1.0, 0.0, wanted=1, most=1, workers=0))
+        yours = Claim(exact("a-2"), 1, Need(1.0, 0.0, wanted=1, most=1, workers=0))
         assert other.claim(second, "one", yours) == [yours, mine]  # by name
         assert store.claims("one") == other.claims() == [yours, mine]
-        newer = Claim("nas-1", 2, Need(1.0, 0.0, wanted=9, most=9, workers=9), served=7.0)
+        newer = Claim(exact("nas-1"), 2, Need(1.0, 0.0, wanted=9, most=9, workers=9), served=7.0)
         assert store.claim(study, "one", newer) == [yours, newer]
 
     def test_clusters_are_apart_and_a_study_is_on_one(self, store, study):

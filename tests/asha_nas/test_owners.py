@@ -182,6 +182,14 @@ def test_what_runs_elsewhere_is_named_exactly(people, monkeypatch):
     (record,) = Store().studies()
     assert submission.job_command(record) == f"exec asha-nas resume {shlex.quote('alice/first')}"
     assert submission.job_name(record).startswith("asha-nas-alice-first-")
+    store, spec = Store(), asha_nas.load("first").spec
+    assert submission.existing(spec, store) == record
+    plain = json.loads(record.spec)
+    del plain["reuse"]  # as a version stored it that knew no such setting
+    older = store.create("older", json.dumps({**plain, "name": "older"}), "{}")
+    assert submission.existing(spec.model_copy(update={"name": "older"}), store) == older
+    with pytest.raises(StudyExists, match="is another one"):
+        submission.existing(spec.model_copy(update={"seed": 9}), store)
     monkeypatch.setenv(owners.ENVIRONMENT, "bob")
     assert submission.existing(asha_nas.load("first").spec, Store()) is None, "he may submit one of his own"
 

@@ -365,6 +365,7 @@ def test_from_the_command_line(cli, tmp_path, monkeypatch):
     recipe = [word for key, value in RECIPE.items() for word in ("--recipe", f"{key}={value}")]
     common = ["asha", *recipe, "--configs", "2", "-R", "2", "--eta", "2", "--engine", "inline"]
     assert cli(*common, "--name", "first")[0] == 0
+    assert "less, by what other studies" in cli(*common, "--plan", "--reuse")[1]
     code, out, err = cli(*common, "--name", "second", "--reuse")
     assert code == 0, err
     assert "reused from alice/first trial" in out

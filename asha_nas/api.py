@@ -13,13 +13,15 @@ import pandas as pd
 import platformdirs
 from ConfigSpace import ConfigurationSpace
 
-from asha_nas import logs, problems, runner, scheduling, simulation
+from asha_nas import logs, owners, problems, runner, scheduling, simulation
 from asha_nas.analysis import History, JobRecord, frames, search
 from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.claimant import Claimant
 from asha_nas.engines import Engine, InlineEngine
 from asha_nas.errors import InvalidValue, SpecError, StudyExists
+from asha_nas.experience import Experience
 from asha_nas.provenance import provenance
+from asha_nas.reuse import nothing
 from asha_nas.sharing import Sharing
 from asha_nas.store import Listener, Store, StudyRecord
 from asha_nas.store.events import to_json
@@ -39,16 +41,24 @@ class Study:
     Made by :func:`create` and :func:`load`.
     """
 
-    def __init__(self, store: Store, record: StudyRecord, function: Callable[[Task], Any] | None = None) -> None:
+    def __init__(
+        self, store: Store, record: StudyRecord, function: Callable[[Task], Any] | None = None, asked: str = ""
+    ) -> None:
         self.store = store
         self._record = record
         self._function = function
-        self.spec = stored_spec(record.name, record.spec)
+        self._asked = asked  # by what name
+        self.spec = stored_spec(store.called(record), record.spec)
 
     @property
     def name(self) -> str:
-        """Its name in the store."""
-        return self._record.name
+        """What the store's user calls it: its name, or ``owner/name`` where it is another's."""
+        return self.store.called(self._record)
+
+    @property
+    def owner(self) -> str:
+        """Whose it is; empty for one of a version that knew no owners."""
+        return self._record.owner
 
     @property
     def provenance(self) -> str:
@@ -59,7 +69,8 @@ class Study:
     def folder(self) -> str:
         """Path or URL below which its checkpoints lie."""
         # With the time of its making: another store may hold a study of the same name.
-        return f"{self.spec.checkpoints or default_checkpoints()}/{self.name}-{round(1e6 * self._record.created):x}"
+        root = self.spec.checkpoints or default_checkpoints()
+        return f"{root}/{self._record.key}-{round(1e6 * self._record.created):x}"
 
     def run(
         self,
@@ -89,8 +100,10 @@ class Study:
 
         Raises:
             StudyLocked: another driver is running it.
+            StudyOfOthers: it is another's, and was not loaded as ``owner/name``.
             SpecError: its objective was given from Python and is not given now.
         """
+        owners.check_writing(self._record.key, self._asked, self.store.owner)
         objective = getattr(self.spec.problem, "objective", None)
         if objective == CALLABLE and self._function is None:
             raise SpecError(
@@ -100,11 +113,12 @@ class Study:
         problem = problems.build(self.spec, self._function)
         listening = [*listeners]
         if logs.is_on():
-            problem = dataclasses.replace(problem, trial=logs.LoggedTrial(problem.trial, self.name))
-            listening.append(logs.listener(self.name))
+            problem = dataclasses.replace(problem, trial=logs.LoggedTrial(problem.trial, self._record.name, self.owner))
+            listening.append(logs.listener(self._record.name, self.owner))
         run = functools.partial(
             runner.run, self._record, self.spec, problem, self.store,
             folder=self.folder, listeners=listening, max_hours=max_hours, quota=quota,
+            past=Experience(self.store, self._record, self.spec) if self.spec.reuse else nothing,
         )  # fmt: skip
         if engine is not None or not isinstance(self.spec.engine, Simulation):
             with self._watched(engine is None and self.spec.engine.kind == "ray") as (watchers, meter):
@@ -138,7 +152,7 @@ class Study:
             return
         from cluster.meter import RayMeter  # noqa: PLC0415 - importing Ray takes seconds
 
-        with RayMeter(self.name) as meter:
+        with RayMeter(self._record.name, self.owner) as meter:
             telemetry = Telemetry(self.spec, meter)
             telemetry.replay(self.store.rows(self._record))
             yield [telemetry.take], meter
@@ -267,11 +281,18 @@ def objective_study(
 def load(name: str, *, store: Store | None = None, objective: Callable[[Task], Any] | None = None) -> Study:
     """A study of the store, to read it or to go on with it.
 
+    Args:
+        name: ``owner/name``, or ``name`` for one's own, one without an owner, or, only to read it, that of the one
+            other person who has one.
+        store: where it is kept; the default store if not given.
+        objective: the function, if the study runs one that was given from Python.
+
     Raises:
         StudyNotFound: there is none of that name.
+        StudyAmbiguous: several others have one of that name.
     """
     store = store or Store()
-    return Study(store, store.study(name), objective)
+    return Study(store, store.study(name), objective, name)
 
 
 def make_engine(

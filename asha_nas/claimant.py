@@ -85,7 +85,7 @@ class Claimant:
         """Say what is needed now, and find out what is to be had."""
         assert self._newest is not None
         (capacity, need), now = self._newest, self._clock()
-        mine = Claim(self._study.name, self._priority, need, self._served)
+        mine = Claim(self._study.key, self._priority, need, self._served)
         if self._charged is not None:
             self._served, self._charged = charge(capacity, mine, now - self._charged), now
         try:

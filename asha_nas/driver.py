@@ -19,6 +19,7 @@ from asha_nas.checkpoints import FILES_PER_JOB, Removal, Room, Shelf, Shortage, 
 from asha_nas.engines import Assignment
 from asha_nas.errors import ReplayMismatch
 from asha_nas.problems import Problem, identity
+from asha_nas.reuse import NOTE, LookUp, nothing
 from asha_nas.schedulers import DONE, WAIT, Answer, Job, Outcome
 from asha_nas.scheduling import sampler, scheduler
 from asha_nas.stop_sign import StopSign
@@ -67,6 +68,7 @@ class Driver:
         room: Room = Room(),  # noqa: B008 - a value
         remove: Callable[[Removal], None] = lambda _removal: None,
         stop_sign: StopSign | None = None,
+        past: LookUp = nothing,
     ) -> None:
         """A driver that has seen nothing yet.
 
@@ -81,6 +83,9 @@ class Driver:
             remove: called with checkpoints that nothing needs any more, after the event is in the log by which it is
                 so. It must not wait for a file system.
             stop_sign: how running trials learn that they had better save; ``None`` where it is not worth waiting for.
+            past: results that other studies have. A job that has one is not handed out: the result is logged as its
+                own, with a note of where it comes from. It is asked only when a job would be handed out, never in a
+                replay, so it need not answer twice the same.
         """
         self._spec = spec
         self._problem = problem
@@ -89,6 +94,7 @@ class Driver:
         self._room = room
         self._remove = remove
         self._stop_sign = stop_sign
+        self._past = past
         self._unsaved: set[int] = set()  # jobs that are waited for, once told to stop
         self._finished = 0  # how many of the scheduler's finished trials the shelf knows of
         self._clock = clock
@@ -168,15 +174,24 @@ class Driver:
     # --- what engines call -------------------------------------------------------------------------
 
     def ask(self) -> Assignment | Answer:
-        """The next job: one to be repeated, else what the scheduler says."""
+        """The next job: one to be repeated, else what the scheduler says; but none whose result is there already."""
         while self._again:
             running = self._running[self._again[0]]
             if running.metrics is None and (answer := self._without_room()) is not None:
                 return answer
             self._again.popleft()
-            if running.metrics is None:
+            if running.metrics is not None:
+                self._finish(running, None)  # its result is in the log; only the telling was missing
+            elif not self._reuse(running):
                 return self._assignment(running)
-            self._finish(running, None)  # its result is in the log; only the telling was missing
+        while not isinstance(job := self._next(), Answer):
+            running = self._running[job.number]
+            if not self._reuse(running):
+                return self._assignment(running)
+        return job
+
+    def _next(self) -> Job | Answer:
+        """A new job, logged and in flight."""
         if self.stopping or self._time_is_up():
             return WAIT if self._running else DONE
         if (answer := self._without_room()) is not None:
@@ -193,7 +208,7 @@ class Driver:
             )
         )  # fmt: skip
         self._begin(job)
-        return self._assignment(self._running[job.number])
+        return job
 
     def report(self, assignment: Assignment, report: Report) -> None:
         """Log an epoch. A message from an attempt that was given up is ignored."""
@@ -250,6 +265,20 @@ class Driver:
         """Take a job in flight."""
         self._running[job.number] = _Running(job)
         self._shelf.begin(job)
+
+    def _reuse(self, running: _Running) -> bool:
+        """Give a job the result of another study, if there is one."""
+        job = running.job
+        its_identity = None if self._past is nothing else identity(self._spec, job.config)
+        past = None if its_identity is None else self._past(its_identity, job.stop)
+        if past is None:
+            return False
+        event = Reported(job=job.number, epoch=job.stop, metrics=dict(past.metrics), notes={NOTE: past.source})
+        self._write(event)
+        self._fold(event)
+        self._finish(running, None)
+        self._leave_without(job.number)
+        return True
 
     def _assignment(self, running: _Running) -> Assignment:
         job = running.job

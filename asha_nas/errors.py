@@ -8,6 +8,8 @@ UserError                     exit code 2, one or two lines: value, rule, remedy
 ├── SpecError                 a study file or a set of options does not make a study
 ├── StudyExists               the name is taken
 ├── StudyNotFound             no study of that name in the store
+├── StudyAmbiguous            several people have a study of that name
+├── StudyOfOthers             another's study is to be written, and its owner was not named
 ├── StudyLocked               another driver is running it
 ├── LeaseLost                 another driver took the study over while this one ran
 ├── StoreUnavailable          the store cannot be opened or written
@@ -49,6 +51,14 @@ class StudyExists(UserError):
 
 class StudyNotFound(UserError):
     """The store has no study of that name."""
+
+
+class StudyAmbiguous(UserError):
+    """Several people have a study of that name."""
+
+
+class StudyOfOthers(UserError):
+    """Another's study is to be written, and its owner was not named."""
 
 
 class StudyLocked(UserError):
@@ -95,6 +105,6 @@ class PackagesOverwritten(UserError):
 
 __all__ = [
     "Diverged", "InvalidValue", "LeaseLost", "NoResult", "OutOfMemory", "PackagesOverwritten", "ReplayMismatch",
-    "SpecError", "StoreUnavailable", "StudyExists", "StudyLocked", "StudyNotFound",
+    "SpecError", "StoreUnavailable", "StudyAmbiguous", "StudyExists", "StudyLocked", "StudyNotFound", "StudyOfOthers",
     "StudyUnreadable", "TableIncomplete", "TrialFailure", "TrialNotFound", "UnknownName", "UserError",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from asha_nas.analysis import History
+from asha_nas.analysis import Cost, History
 from asha_nas.store import Asked, Event, Listener, Told
 
 PLAIN_SECONDS = 5.0
@@ -68,26 +68,42 @@ class LiveView:
     def line(self) -> str:
         """The same in one line."""
         with self._lock:
-            epochs = self._history.cost().epochs
-            return f"{self.face.line(self._history)} · {epochs} epochs trained{self._left(epochs)}"
+            cost = self._history.cost()
+            words = f"{self.face.line(self._history)} · {cost.epochs} epochs trained"
+            return f"{words}{_and_reused(cost)}{self._left(cost)}"
 
     def _progress(self) -> RenderableType:
         cost = self._history.cost()
         running = sum(job.state == "running" for job in self._history.jobs.values())
         spared = 0 if cost.full_epochs is None else cost.full_epochs - cost.epochs
         saved = f", {spared} saved beside full training" if spared > 0 else ""
-        words = Text(f" {running} running · {cost.epochs} epochs trained{saved}{self._left(cost.epochs)}")
+        words = Text(f" {running} running · {cost.epochs} epochs trained{_and_reused(cost)}{saved}{self._left(cost)}")
         if not self._planned:
             return words
         row = Table.grid(padding=(0, 1))
-        row.add_row(Text(" "), ProgressBar(total=self._planned, completed=cost.epochs, width=40), words)
+        row.add_row(
+            Text(" "), ProgressBar(total=self._planned, completed=cost.epochs + cost.reused_epochs, width=40), words
+        )
         return row
 
-    def _left(self, epochs: int) -> str:
-        done, took = epochs - self._epochs_before, time.monotonic() - self._began
-        if not self._planned or done < 3 or epochs >= self._planned:
+    def _left(self, cost: Cost) -> str:
+        done, took = cost.epochs - self._epochs_before, time.monotonic() - self._began
+        left = (self._planned or 0) - cost.epochs - cost.reused_epochs
+        if done < 3 or left <= 0:
             return ""
-        return f" · about {duration((self._planned - epochs) * took / done)} left"
+        return f" · about {duration(left * took / done)} left"
+
+
+def reused_words(cost: Cost) -> str:
+    """Such as ``7 results reused (9 epochs)``; empty if none was."""
+    if not cost.reused:
+        return ""
+    results = f"{cost.reused} result{'s' * (cost.reused != 1)}"
+    return f"{results} reused ({cost.reused_epochs} epoch{'s' * (cost.reused_epochs != 1)})"
+
+
+def _and_reused(cost: Cost) -> str:
+    return f", {reused_words(cost)}" if cost.reused else ""
 
 
 def _ladder_page(history: History) -> RenderableType:

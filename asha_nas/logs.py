@@ -2,7 +2,8 @@
 
 The driver writes them to a file. A worker writes those of its trials to its standard error, which Ray keeps, for each
 worker, among the logs that its dashboard shows. Either way a line is one JSON object with ``time``, ``level``,
-``logger``, ``message``, whichever of ``study``, ``trial`` and ``job`` are known, and ``traceback`` if there is one.
+``logger``, ``message``, whichever of ``owner``, ``study``, ``trial`` and ``job`` are known, and ``traceback`` if there
+is one.
 """
 
 from __future__ import annotations
@@ -90,15 +91,16 @@ def stop(handler: logging.Handler) -> None:
         logging.getLogger(name).removeHandler(handler)
 
 
-def listener(study: str) -> Listener:
+def listener(study: str, owner: str = "") -> Listener:
     """Logs what a driver decides and learns; knows which trial a job is of."""
+    whose = owner or None
     trials: dict[int, int] = {}
 
     def take(event: Event) -> None:
         if isinstance(event, Asked):
             trials[event.job] = event.trial
         job = getattr(event, "job", None)
-        with bound(study=study, trial=trials.get(job) if job is not None else None, job=job):
+        with bound(owner=whose, study=study, trial=trials.get(job) if job is not None else None, job=job):
             _log.log(*described(event))
         if isinstance(event, Told):
             trials.pop(event.job, None)
@@ -157,12 +159,18 @@ class LoggedTrial:
 
     trial: Trial
     study: str
+    owner: str = ""
 
     def __call__(self, task: Task) -> Iterator[Report]:
         """Run it."""
         if not is_on():  # a worker
             write_to(sys.stderr)
-        ids: dict[str, str | int | None] = {"study": self.study, "trial": task.trial, "job": task.job}
+        ids: dict[str, str | int | None] = {
+            "owner": self.owner or None,
+            "study": self.study,
+            "trial": task.trial,
+            "job": task.job,
+        }
         with closed_after(self._begun(task, ids)) as reports:
             while (report := self._next(reports, ids)) is not None:
                 yield report

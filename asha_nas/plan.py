@@ -269,7 +269,7 @@ def _experience(spec: StudySpec, store: Store) -> tuple[float | None, str, int |
         sizes = [job.checkpoint_bytes for job in history.jobs.values() if job.checkpoint_bytes]
         if seconds:
             size = round(statistics.fmean(sizes)) if sizes else None
-            return statistics.fmean(seconds), f"measured in study {record.name!r}", size
+            return statistics.fmean(seconds), f"measured in study {history.name!r}", size
     if isinstance(spec.problem, Objective):
         return None, "unknown: no study of this objective has run yet", None
     if isinstance(spec.problem, OneShot):

@@ -17,6 +17,7 @@ from asha_nas.engines import Engine
 from asha_nas.engines.stopping import sigterm_as_ctrl_c
 from asha_nas.problems import Problem
 from asha_nas.provenance import provenance
+from asha_nas.reuse import LookUp, nothing
 from asha_nas.stop_sign import StopSign, grace
 from asha_nas.store import Closed, Event, Lease, Listener, Opened, Store, StudyRecord
 from asha_nas.study import StudySpec
@@ -33,6 +34,7 @@ def run(
     listeners: Iterable[Listener] = (),
     max_hours: float | None = None,
     quota: int | None = None,
+    past: LookUp = nothing,
     clock: Callable[[], float] | None = None,
     afterwards: Callable[[Callable[[Event], None]], None] = lambda _write: None,
 ) -> str:
@@ -50,6 +52,7 @@ def run(
         listeners: called with each event after it is in the log.
         max_hours: time limit over all sessions, instead of the spec's.
         quota: bytes that checkpoints may take together, instead of the spec's.
+        past: results that other studies have; see :class:`Driver`.
         clock: a virtual clock, in seconds since 1970, that events are dated by. Nothing is at stake then that could
             not be played again, so events are written when the engine is done, all or none: what goes on from jobs in
             flight would not be what it is uninterrupted.
@@ -89,7 +92,9 @@ def run(
     cleaner = Cleaner()
     room = Room(spec.quota if quota is None else quota, functools.partial(_free_bytes, folder), cleaner.wait)
     try:
-        driver = Driver(spec, problem, write, folder, clock or time.monotonic, max_hours, room, cleaner.remove, sign)
+        driver = Driver(
+            spec, problem, write, folder, clock or time.monotonic, max_hours, room, cleaner.remove, sign, past
+        )
         cleaner.sweep(folder, driver.replay(store.rows(record)))
         write(Opened(session=driver.session, clock=_circumstances()))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from asha_nas.analysis.stored import stored_spec
-from asha_nas.errors import StudyExists, StudyNotFound
+from asha_nas.errors import StudyExists
 from asha_nas.store import Store, StudyRecord
 from asha_nas.study import StudySpec, Workers
 from spaces.errors import InvalidValue
@@ -24,18 +24,18 @@ def on_cluster(spec: StudySpec) -> StudySpec:
 
 
 def existing(spec: StudySpec, store: Store) -> StudyRecord | None:
-    """The study in the store, if it is there already and says the same; ``None`` if there is none of its name.
+    """The study in the store, if its user has it already and it says the same; ``None`` if there is none of its name.
 
     Its priority may be another: that is the driver's, and decides nothing about the study.
 
     Raises:
         StudyExists: there is another one of its name.
+        StudyUnreadable: there is one that this version cannot read.
     """
-    try:
-        record = store.study(spec.name)
-    except StudyNotFound:
+    record = store.mine(spec.name)
+    if record is None:
         return None
-    if _but_for_priority(record.spec) != _but_for_priority(spec.model_dump_json()):
+    if _but_for_priority(record.spec, store.called(record)) != _but_for_priority(spec.model_dump_json(), spec.name):
         raise StudyExists(
             f"a study named {spec.name!r} exists already, and is another one\n"
             f"Choose another --name, or go on with the one that is there: asha-nas resume {spec.name}."
@@ -45,16 +45,18 @@ def existing(spec: StudySpec, store: Store) -> StudyRecord | None:
 
 def job_name(record: StudyRecord) -> str:
     """The name of a study's job: another store may hold a study of the same name, made at another time."""
-    return f"asha-nas-{record.name}-{round(1e6 * record.created):x}"
+    return f"asha-nas-{record.key.replace('/', '-')}-{round(1e6 * record.created):x}"
 
 
 def job_command(record: StudyRecord, spec: StudySpec) -> str:
-    """What the head is to run. It becomes the job's process, so that what stops the job reaches it."""
+    """What the head is to run: by its exact name, for there somebody else may run it. It becomes the job's process, so
+    that what stops the job reaches it.
+    """  # noqa: D205
     asked = getattr(spec.engine, "priority", 1)
     other = asked != getattr(stored_spec(record.name, record.spec).engine, "priority", 1)
-    return f"exec asha-nas resume {shlex.quote(record.name)}" + f" --priority {asked}" * other
+    return f"exec asha-nas resume {shlex.quote(record.exact)}" + f" --priority {asked}" * other
 
 
-def _but_for_priority(text: str) -> StudySpec:
-    spec = stored_spec("", text)
+def _but_for_priority(text: str, name: str) -> StudySpec:
+    spec = stored_spec(name, text)
     return spec.model_copy(update={"engine": spec.engine.model_copy(update={"priority": 1})})

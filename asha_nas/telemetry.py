@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from asha_nas.reuse import NOTE, Trained
 from asha_nas.store import Asked, Closed, Event, Failed, Opened, Reported, Row, Told
 from asha_nas.study import StudySpec
 from cluster import metrics
 from cluster.metrics import Metric
 
 Measurement = tuple[Metric, float, Mapping[str, str]]
-"""A gauge's new value, an increment of a counter or what a histogram observes; with its tags beside ``study``."""
+"""A gauge's new value, an increment of a counter or what a histogram observes; with its tags beside
+:data:`cluster.metrics.TAGS`."""
 
 Meter = Callable[[Metric, float, Mapping[str, str]], None]
 """Takes a measurement; :class:`cluster.meter.RayMeter` passes it on to Ray."""
@@ -23,10 +25,12 @@ Meter = Callable[[Metric, float, Mapping[str, str]], None]
 class _Job:
     """A job in flight."""
 
+    trial: int
     rung: int
     asked_at: float | None  # None if another driver asked for it
     epoch: int
     seconds: float = 0.0
+    reused: bool = False
 
 
 class Telemetry:
@@ -49,6 +53,7 @@ class Telemetry:
         self._metric = {"metric": spec.problem.metric}
         self._sign = -1.0 if spec.problem.mode == "max" else 1.0
         self._jobs: dict[int, _Job] = {}
+        self._trained = Trained()
         self._best: float | None = None
         self._totals: Counter[tuple[Metric, str]] = Counter()
 
@@ -74,12 +79,15 @@ class Telemetry:
             case Closed():
                 yield metrics.JOBS, 0, {"state": "running"}  # those in flight wait in the log for the next driver
             case Asked():
-                self._jobs[event.job] = _Job(event.rung, now, event.start)
+                self._jobs[event.job] = _Job(event.trial, event.rung, now, self._trained.begin(event))
                 yield self._state("running", 1)
                 if event.config is not None:
                     yield self._total(metrics.TRIALS, "", 1, {})
                 elif event.rung > 0:
                     yield self._on_rung(metrics.PROMOTIONS, event.rung - 1)
+            case Reported() if event.job in self._jobs and NOTE in event.notes:
+                self._jobs[event.job].reused = True
+                yield self._total(metrics.REUSED, "", 1, {})
             case Reported() if event.job in self._jobs:
                 yield from self._report(self._jobs[event.job], event)
             case Failed():
@@ -102,6 +110,8 @@ class Telemetry:
 
     def _end(self, job: _Job, event: Told, now: float | None) -> Iterator[Measurement]:
         yield self._state("running", -1)
+        if job.reused:
+            self._trained.reuse(job.trial, job.epoch)
         if event.loss is not None:
             yield self._state("done", 1)
             yield self._on_rung(metrics.RESULTS, job.rung)
@@ -111,7 +121,7 @@ class Telemetry:
         else:
             diverged = event.failure is not None and event.failure.kind == "diverged"
             yield self._state("diverged" if diverged else "failed", 1)
-        if now is not None and job.asked_at is not None:
+        if now is not None and job.asked_at is not None and not job.reused:
             yield metrics.JOB_OVERHEAD, max(0.0, now - job.asked_at - job.seconds), {}
 
     def _state(self, state: str, more: int) -> Measurement:

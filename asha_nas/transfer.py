@@ -108,7 +108,7 @@ def _best(history: History, budget: int | None) -> JobRecord:
     at_budget = [job for job in done if job.stop == budget]
     if not at_budget:
         known = ", ".join(map(str, sorted({job.stop for job in done}))) or "none yet"
-        name = history.spec.name
+        name = history.name
         raise NoResult(f"study {name!r} has no result at {budget} epochs\nThere are results at: {known}.")
     return min(at_budget, key=lambda job: (job.loss, job.trial))
 
@@ -144,13 +144,12 @@ def plan(
     if len(set(to)) < len(to) or not to:
         raise InvalidValue("--to", ",".join(to), "must be one or more different spaces")
     stem = name or f"{found.study.name}-transfer"
-    known = {record.name for record in store.studies()}
     parts = []
     for space in to:
         for configuration, ending in ((DEFAULT, "-default"), (TRANSFERRED, "")):
             config = found.config if configuration == TRANSFERRED else {}
             spec = _spec(found, f"{stem}-{space}{ending}", space, config, seeds, epochs or found.epochs, workers)
-            history = _existing(spec, store) if spec.name in known else None
+            history = _existing(spec, store)
             parts.append(Part(space, configuration, spec, history))
     return parts
 
@@ -194,9 +193,11 @@ def _table(problem: Tune, space: str) -> str | None:
     return default_table(space, problem.data) if usual else problem.table
 
 
-def _existing(spec: StudySpec, store: Store) -> History:
-    """The history of the study of that name."""
-    record = store.study(spec.name)
+def _existing(spec: StudySpec, store: Store) -> History | None:
+    """The history of the study of that name, if it is there already."""
+    record = store.mine(spec.name)
+    if record is None:
+        return None
     there = stored_spec(spec.name, record.spec)
     ours, theirs = facts(spec), facts(there)
     for key in {**ours, **theirs}:

@@ -21,14 +21,15 @@ _WIDTH, _HEIGHT, _COLUMNS = 8, 8, 24
 def dashboard() -> dict[str, Any]:
     """The dashboard in Grafana's form (JSON model, schema version 36)."""
     panels = [
-        _panel("Jobs by state", metrics.JOBS, "{{study}} {{state}}"),
-        _panel("Best value", metrics.BEST, "{{study}} {{metric}}"),
-        _panel("Trials started", metrics.TRIALS, "{{study}}"),
-        _panel("Results by rung", metrics.RESULTS, "{{study}} {{epochs}} epochs"),
-        _panel("Promotions by rung", metrics.PROMOTIONS, "{{study}} from {{epochs}} epochs"),
-        _panel("Failed attempts", metrics.FAILED_ATTEMPTS, "{{study}} {{failure}}"),
-        _panel("Epochs trained", metrics.EPOCHS, "{{study}}"),
-        _panel("Share of the cluster", metrics.SHARE, "{{study}}"),
+        _panel("Jobs by state", metrics.JOBS, "{{owner}} {{study}} {{state}}"),
+        _panel("Best value", metrics.BEST, "{{owner}} {{study}} {{metric}}"),
+        _panel("Trials started", metrics.TRIALS, "{{owner}} {{study}}"),
+        _panel("Results by rung", metrics.RESULTS, "{{owner}} {{study}} {{epochs}} epochs"),
+        _panel("Promotions by rung", metrics.PROMOTIONS, "{{owner}} {{study}} from {{epochs}} epochs"),
+        _panel("Failed attempts", metrics.FAILED_ATTEMPTS, "{{owner}} {{study}} {{failure}}"),
+        _panel("Epochs trained", metrics.EPOCHS, "{{owner}} {{study}}"),
+        _panel("Results reused", metrics.REUSED, "{{owner}} {{study}}"),
+        _panel("Share of the cluster", metrics.SHARE, "{{owner}} {{study}}"),
         _quantiles("Seconds an epoch", metrics.EPOCH_SECONDS),
         _quantiles("Overhead of a job", metrics.JOB_OVERHEAD),
         _rate("Checkpoints written", metrics.CHECKPOINT_BYTES, "Bps"),
@@ -48,20 +49,22 @@ def text() -> str:
 
 def _panel(title: str, metric: Metric, legend: str) -> dict[str, Any]:
     # A driver that was killed and resumed is another series of the same study for some seconds: take the newer total.
-    by = ", ".join(("study", *metric.tags))
+    by = ", ".join((*metrics.TAGS, *metric.tags))
     return _lines(title, metric, [(f"max by ({by}) ({metric.exported[0]}{{{_STUDY}}})", legend)])
 
 
 def _quantiles(title: str, metric: Metric) -> dict[str, Any]:
     def quantile(q: float) -> str:
-        return f"histogram_quantile({q}, sum by (study, le) (rate({metric.exported[0]}{{{_STUDY}}}[$__rate_interval])))"
+        rate = f"rate({metric.exported[0]}{{{_STUDY}}}[$__rate_interval])"
+        return f"histogram_quantile({q}, sum by (owner, study, le) ({rate}))"
 
-    return _lines(title, metric, [(quantile(0.5), "{{study}} median"), (quantile(0.95), "{{study}} 95 %")], "s")
+    named = ((0.5, "{{owner}} {{study}} median"), (0.95, "{{owner}} {{study}} 95 %"))
+    return _lines(title, metric, [(quantile(q), legend) for q, legend in named], "s")
 
 
 def _rate(title: str, metric: Metric, unit: str) -> dict[str, Any]:
-    rate = f"sum by (study) (rate({metric.exported[0]}{{{_STUDY}}}[$__rate_interval]))"
-    return _lines(title, metric, [(rate, "{{study}}")], unit)
+    rate = f"sum by (owner, study) (rate({metric.exported[0]}{{{_STUDY}}}[$__rate_interval]))"
+    return _lines(title, metric, [(rate, "{{owner}} {{study}}")], unit)
 
 
 def _lines(title: str, metric: Metric, queries: Sequence[tuple[str, str]], unit: str = "short") -> dict[str, Any]:

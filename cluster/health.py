@@ -22,5 +22,5 @@ def environment() -> dict[str, str]:
 
 
 def for_shells() -> str:
-    """The same as words of a command line."""
-    return " ".join(f"{name}={value}" for name, value in CHECKS.items())
+    """The same as words of a shell."""
+    return " ".join(f'{name}="${{{name}:-{value}}}"' for name, value in CHECKS.items())

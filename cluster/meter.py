@@ -10,7 +10,7 @@ from types import TracebackType
 import ray
 from ray.util import metrics
 
-from cluster.metrics import Metric
+from cluster.metrics import TAGS, Metric
 
 REFRESH_SECONDS = 4.0
 """How often gauges are set again. Ray exports every ten seconds, once, what was set meanwhile, and drops after twenty
@@ -24,8 +24,8 @@ class RayMeter:
     would be counted or measured is not: no job runs yet.
     """
 
-    def __init__(self, study: str) -> None:
-        self._study = study
+    def __init__(self, study: str, owner: str = "") -> None:
+        self._tags = {"study": study, "owner": owner}
         self._gauges: dict[tuple[Metric, tuple[tuple[str, str], ...]], float] = {}
         self._lock = threading.Lock()  # of the gauges
         self._over = threading.Event()
@@ -60,12 +60,12 @@ class RayMeter:
                     self._record(metric, value, dict(tags))
 
     def _record(self, metric: Metric, value: float, tags: Mapping[str, str]) -> None:
-        _instrument(metric)(value, {"study": self._study, **tags})
+        _instrument(metric)(value, {**self._tags, **tags})
 
 
 @functools.cache  # for all studies of this process: Ray forgets the values of an instrument that is let go
 def _instrument(metric: Metric) -> Callable[[float, dict[str, str]], None]:
-    keys = ("study", *metric.tags)
+    keys = (*TAGS, *metric.tags)
     if metric.kind == "gauge":
         return metrics.Gauge(metric.name, metric.description, tag_keys=keys).set
     if metric.kind == "counter":

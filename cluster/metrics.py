@@ -10,17 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+TAGS = ("owner", "study")
+"""Of every metric: whose study, and its name. A study without an owner has an empty one, which Prometheus drops."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric, with a series for each study and each combination of its tags."""
+    """One metric, with a series for each study of each owner and each combination of its tags."""
 
     name: str
     """Without ``ray_``."""
     kind: Literal["gauge", "counter", "histogram"]
     description: str
     tags: tuple[str, ...] = ()
-    """Beside ``study``."""
+    """Beside :data:`TAGS`."""
     boundaries: tuple[float, ...] = ()
     """Of a histogram's buckets, ascending; the last bucket is open."""
 
@@ -41,6 +44,7 @@ RESULTS = Metric("asha_nas_results", "gauge", "Jobs that gave a result, by rung"
 PROMOTIONS = Metric("asha_nas_promotions", "gauge", "Trials that went up from a rung", ("rung", "epochs"))
 BEST = Metric("asha_nas_best", "gauge", "Best value so far of the metric that is optimised", ("metric",))
 EPOCHS = Metric("asha_nas_epochs", "gauge", "Epochs trained, each once")
+REUSED = Metric("asha_nas_reused", "gauge", "Results that were taken over from other studies")
 SHARE = Metric("asha_nas_share", "gauge", "Jobs that it may run at a time, of a cluster that studies share")
 FAILED_ATTEMPTS = Metric("asha_nas_failed_attempts", "gauge", "Attempts that failed and were repeated", ("failure",))
 EPOCH_SECONDS = Metric("asha_nas_epoch_seconds", "histogram", "Seconds an epoch took", boundaries=_SECONDS)
@@ -51,6 +55,6 @@ JOB_OVERHEAD = Metric(
 CHECKPOINT_BYTES = Metric("asha_nas_checkpoint_bytes", "counter", "Bytes of checkpoints written by this driver's jobs")
 
 METRICS = (
-    TRIALS, JOBS, RESULTS, PROMOTIONS, BEST, EPOCHS, SHARE, FAILED_ATTEMPTS, EPOCH_SECONDS, JOB_OVERHEAD,
+    TRIALS, JOBS, RESULTS, PROMOTIONS, BEST, EPOCHS, REUSED, SHARE, FAILED_ATTEMPTS, EPOCH_SECONDS, JOB_OVERHEAD,
     CHECKPOINT_BYTES,
 )  # fmt: skip

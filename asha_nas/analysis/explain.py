@@ -28,6 +28,8 @@ class Visit:
     """How many have gone up."""
     verdict: str
     """One sentence for people."""
+    reused: str | None = None
+    """Which trial of which study the result comes from, if it was not trained here."""
 
 
 def explain(history: History, scheduler: AnyScheduler, trial: int) -> list[Visit]:
@@ -60,7 +62,7 @@ def _visit(history: History, scheduler: AnyScheduler, job: JobRecord, next_job: 
             verdict = _why_not(history, scheduler, job, ranked, ups)
     else:  # a sweep: all others train every trial to the end
         verdict = f"was trained to its budget; it is number {rank} of {len(ranked)} jobs of that budget"
-    return Visit(job.rung, job.stop, job.state, job.loss, rank, len(ranked), allowed, len(ups), verdict)
+    return Visit(job.rung, job.stop, job.state, job.loss, rank, len(ranked), allowed, len(ups), verdict, job.reused)
 
 
 def _within(scheduler: AnyScheduler, job: JobRecord) -> str:

@@ -29,13 +29,19 @@ def trials(history: History) -> pd.DataFrame:
 
 
 def jobs(history: History) -> pd.DataFrame:
-    """One row a job, indexed by its number, in the order of asking."""
-    columns = ["trial", "rung", "start", "stop", "state", "loss", "failure", "reason", "retries", "asked_at", "told_at"]
+    """One row a job, indexed by its number, in the order of asking.
+
+    ``reused`` names the trial of another study that its result comes from, where it was not trained.
+    """
+    columns = [
+        "trial", "rung", "start", "stop", "state", "loss", "failure", "reason", "retries", "asked_at", "told_at",
+        "reused",
+    ]  # fmt: skip
     rows = [
         (
             job.trial, job.rung, job.start, job.stop, job.state, job.loss,
             job.failure.kind if job.failure else None, job.failure.reason if job.failure else None,
-            len(job.retries), job.asked_at, job.told_at,
+            len(job.retries), job.asked_at, job.told_at, job.reused,
         )
         for job in history.jobs.values()
     ]  # fmt: skip

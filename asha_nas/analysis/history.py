@@ -8,6 +8,7 @@ from typing import Any
 
 from asha_nas.analysis.trajectory import Trajectory, TrajectoryFold, rank
 from asha_nas.errors import NoResult, TrialNotFound
+from asha_nas.reuse import NOTE, Trained
 from asha_nas.store import Asked, Closed, Event, Failed, Opened, Repeated, Reported, Row, Told
 from asha_nas.study import StudySpec, Sweep
 from trials.contract import Failure
@@ -26,6 +27,8 @@ class JobRecord:
     """Sequence number of its Asked event."""
     asked_at: float
     """Seconds since 1970, UTC."""
+    begin: int = 0
+    """Epochs that its training had when it was asked for: ``start``, unless results of its trial were reused."""
     bracket: int = 0
     """Bracket of its trial, in schedulers that have several."""
     told: int | None = None
@@ -50,14 +53,29 @@ class JobRecord:
 
     @property
     def epochs(self) -> int:
-        """Epochs it trained so far beyond ``start``, by the last one reported."""
+        """Epochs it trained so far beyond ``begin``, by the last one reported; a reused result is not trained."""
         # An objective that reports only at its end trained those before as well.
-        return max(0, max(self.metrics, default=self.start) - self.start)
+        return max(0, max(self._trained, default=self.begin) - self.begin)
 
     @property
     def retrained(self) -> int:
         """Reported epochs that its trial had before this job began, and trained again for want of a checkpoint."""
-        return sum(epoch <= self.start for epoch in self.metrics)
+        return sum(epoch <= self.begin for epoch in self._trained)
+
+    @property
+    def reused(self) -> str | None:
+        """Which trial of which study its result comes from, ``owner/study trial N``; ``None`` if it was trained."""
+        return self.notes.get(NOTE)
+
+    @property
+    def spared(self) -> int:
+        """Epochs that were not trained since its result was reused, of those it was asked for."""
+        return max(0, self.stop - self.start - self.epochs) if self.reused else 0
+
+    @property
+    def _trained(self) -> list[int]:
+        """Epochs that were reported and not reused."""
+        return [epoch for epoch in self.metrics if not (self.reused and epoch == self.stop)]
 
     @property
     def state(self) -> str:
@@ -129,14 +147,27 @@ class Cost:
     """Summed over workers."""
     wall_seconds: float
     """Of all sessions."""
+    reused: int = 0
+    """Results that were taken over from other studies."""
+    reused_epochs: int = 0
+    """Epochs that their jobs were asked for and did not train; not in ``epochs``. A trial that goes up from a reused
+    result to one that nobody has is trained from epoch 0, and those epochs are in ``epochs`` then."""
 
 
 class History:
     """The fold. Feed it rows in order; read it at any time in between."""
 
-    def __init__(self, spec: StudySpec) -> None:
-        """The history of a study that has not begun."""
+    def __init__(self, spec: StudySpec, name: str | None = None, owner: str = "") -> None:
+        """The history of a study that has not begun.
+
+        Args:
+            spec: the study.
+            name: what it is called in words, ``owner/name`` where it is another's; by default as the spec says.
+            owner: whose it is; empty for nobody's.
+        """
         self.spec = spec
+        self.name = spec.name if name is None else name
+        self.owner = owner
         self.ladder = spec.scheduler.ladder
         """Epochs of each rung, ascending."""
         self.trials: dict[int, TrialRecord] = {}
@@ -150,6 +181,7 @@ class History:
         self.repeats: dict[int, Trajectory] = {}
         """Of a study that was simulated repeatedly, what is kept of each repeat, by its number."""
         self._fold = TrajectoryFold()
+        self._trained = Trained()
         self._sessions: list[tuple[float, float]] = []
 
     @classmethod
@@ -172,8 +204,9 @@ class History:
                 self.shortage = str(event.clock.get("shortage", ""))
             case Asked():
                 job = JobRecord(
-                    event.job, event.trial, event.rung, event.start, event.stop, sequence, time, event.bracket
-                )
+                    event.job, event.trial, event.rung, event.start, event.stop, sequence, time,
+                    self._trained.begin(event), event.bracket,
+                )  # fmt: skip
                 if event.trial not in self.trials:
                     self.trials[event.trial] = TrialRecord(
                         event.trial, event.config or {}, event.identity, event.origin
@@ -183,7 +216,8 @@ class History:
             case Reported():
                 job = self.jobs[event.job]
                 job.metrics[event.epoch] = event.metrics
-                job.seconds[event.epoch] = float(event.clock.get("seconds", 0.0))
+                if NOTE not in event.notes:
+                    job.seconds[event.epoch] = float(event.clock.get("seconds", 0.0))
                 job.notes.update(event.notes)
                 job.clock.update({name: value for name, value in event.clock.items() if name != "seconds"})
                 if event.checkpoint is not None:
@@ -201,6 +235,8 @@ class History:
 
     def _end(self, job: JobRecord, event: Told, sequence: int, time: float) -> None:
         job.told, job.told_at, job.loss, job.failure = sequence, time, event.loss, event.failure
+        if job.reused:
+            self._trained.reuse(job.trial, job.begin + job.epochs)
         if job.loss is not None and (not self.incumbents or _rank(job) < _rank(self.incumbents[-1])):
             self.incumbents.append(job)
 
@@ -282,6 +318,8 @@ class History:
             trial_seconds=sum(sum(job.seconds.values()) for job in self.jobs.values()),
             # A clock that was set back meanwhile must not take away what other sessions took.
             wall_seconds=sum(max(0.0, end - begin) for begin, end in self._sessions),
+            reused=sum(job.reused is not None for job in self.jobs.values()),
+            reused_epochs=sum(job.spared for job in self.jobs.values()),
         )
 
 

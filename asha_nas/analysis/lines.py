@@ -29,22 +29,29 @@ class Entry:
     """Of its repeats if it was simulated repeatedly, else its own; none of them empty."""
     empty: int = 0
     """Repeats that are left out, since no job of theirs gave a result."""
+    called: str = ""
+    """How it was asked for; by default the name of its spec."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: as it was asked for."""
+        return self.called or self.spec.name
 
     @classmethod
-    def of(cls, history: History) -> Entry:
-        """The study of a history.
+    def of(cls, history: History, called: str = "") -> Entry:
+        """The study of a history, which was asked for by a name.
 
         Raises:
             NoResult: nothing has given a result, in the study or in any of its repeats.
         """
-        name = history.spec.name
+        name = called or history.name
         found = [one for _, one in sorted(history.repeats.items())] or [history.trajectory]
         full = tuple(one for one in found if len(one))
         if not full:
             if history.state == "done":
                 raise NoResult(f"study {name!r} has no result\nSee why: asha-nas show {name}")
             raise NoResult(f"study {name!r} has no result yet\nGo on with it: asha-nas resume {name}")
-        return cls(history.spec, full, len(found) - len(full))
+        return cls(history.spec, full, len(found) - len(full), called)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Line:
     @property
     def studies(self) -> tuple[str, ...]:
         """Their names."""
-        return tuple(entry.spec.name for entry in self.entries)
+        return tuple(entry.name for entry in self.entries)
 
     @property
     def trajectories(self) -> tuple[Trajectory, ...]:
@@ -78,10 +85,10 @@ def lines(entries: Sequence[Entry], labels: Mapping[str, str] | None = None) -> 
     labels = labels or {}
     grouped: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        given = labels.get(entry.spec.name)
+        given = labels.get(entry.name)
         key = ("given", given) if given is not None else ("alike", json.dumps(facts(entry.spec), sort_keys=True))
         grouped.setdefault(key, []).append(entry)
-    free = [group[0].spec for (how, _), group in grouped.items() if how == "alike"]
+    free = [group[0] for (how, _), group in grouped.items() if how == "alike"]
     named = iter(_labels(free, set(labels.values())))
     return [Line(key if how == "given" else next(named), tuple(group)) for (how, key), group in grouped.items()]
 
@@ -103,7 +110,7 @@ def common_ground(entries: Sequence[Entry]) -> dict[str, str]:
         if other != grounds[0]:
             first, second = (", ".join(f"{k} {v}" for k, v in each.items()) for each in (grounds[0], other))
             raise UserError(
-                f"{entries[0].spec.name} is about {first}, and {entry.spec.name} about {second}: results of different"
+                f"{entries[0].name} is about {first}, and {entry.name} about {second}: results of different"
                 " problems do not compare\nLeave one of them out, or say --anyway."
             )
     return grounds[0] if grounds else {}
@@ -152,15 +159,16 @@ _LONGEST: Final = 48
 """Characters of a label; a study that would need more is called by its own name."""
 
 
-def _labels(specs: Sequence[StudySpec], taken: set[str]) -> list[str]:
+def _labels(entries: Sequence[Entry], taken: set[str]) -> list[str]:
     """A short name for each, all different."""
+    specs = [entry.spec for entry in entries]
     several_spaces = len({_text(ground(spec)) for spec in specs}) > 1
     short = [_short(spec, several_spaces) for spec in specs]
     made = []
-    for spec, label in zip(specs, short, strict=True):
+    for entry, spec, label in zip(entries, specs, short, strict=True):
         alike = [other for other, its in zip(specs, short, strict=True) if its == label]
         words = " ".join([label, *_distinguishing(spec, alike)])
-        made.append(spec.name if words in taken or len(words) > _LONGEST else words)
+        made.append(entry.name if words in taken or len(words) > _LONGEST else words)
     return made
 
 

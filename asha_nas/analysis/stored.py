@@ -32,11 +32,11 @@ def stored_history(record: StudyRecord, spec: StudySpec, store: Store) -> Histor
     Raises:
         StudyUnreadable: the log is damaged, or holds what this version does not know.
     """
-    history = History(spec)
+    history = History(spec, store.called(record), record.owner)
     for row in store.rows(record):
         try:
             history.add(row.event, row.sequence, row.time)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             what = f"event {row.sequence} of its log ({row.event.key}) does not follow from those before it"
-            raise StudyUnreadable(record.name, what) from error
+            raise StudyUnreadable(history.name, what) from error
     return history

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from asha_nas.reuse import NOTE, Trained
 from asha_nas.store.events import Asked, Event, Opened, Reported, Told
 
 
@@ -21,7 +22,8 @@ class Spent:
     evaluations: int = 0
     """Jobs that had ended; those that failed or diverged count."""
     epochs: int = 0
-    """Epochs that these jobs trained, as :class:`asha_nas.analysis.history.Cost` counts them."""
+    """Epochs that these jobs trained, as :class:`asha_nas.analysis.history.Cost` counts them: none for one whose result
+    was reused, which is an evaluation all the same."""
     spent_seconds: float = 0.0
     """Their cost, summed in the order they ended in: the simulated time t_sim = t_search + t_train of NAS-Bench-1Shot1
     (Zela et al., 2020, Sec. 5.4). Of a job it is what its last report's clock has as ``simulated_seconds``, else the
@@ -99,10 +101,12 @@ class _Running:
     """A job in flight."""
 
     trial: int
-    start: int
+    begin: int
+    """Epochs that its training had before."""
     stop: int
     last: int
-    """Highest epoch reported; ``start`` before."""
+    """Highest epoch trained; ``begin`` before."""
+    reused: bool = False
     seconds: dict[int, float] = field(default_factory=dict)
     """By epoch: one that is trained again, after a crash, takes the place of the earlier."""
     simulated: float | None = None
@@ -115,6 +119,7 @@ class TrajectoryFold:
 
     def __init__(self) -> None:
         self._running: dict[int, _Running] = {}
+        self._trained = Trained()
         self._best: tuple[float, int, int] = (math.inf, 0, 0)
         self._changes: list[tuple[Spent, float, Mapping[str, float]]] = []
         self._evaluations = self._epochs = 0
@@ -137,19 +142,24 @@ class TrajectoryFold:
         if isinstance(event, Reported):
             job = self._running[event.job]
             epoch, clock = event.epoch, event.clock
-            job.last = max(job.last, epoch)
+            if NOTE in event.notes:
+                job.reused = True
+            else:
+                job.last = max(job.last, epoch)
             job.seconds[epoch] = clock.get("seconds", 0.0)
             job.simulated = clock.get("simulated_seconds", job.simulated)
             if epoch == job.stop:
                 job.metrics = event.metrics
         elif isinstance(event, Asked):
-            self._running[event.job] = _Running(event.trial, event.start, event.stop, event.start)
+            self._running[event.job] = _Running(event.trial, begin := self._trained.begin(event), event.stop, begin)
         elif isinstance(event, Told):
             self._end(self._running.pop(event.job), event.loss)
 
     def _end(self, job: _Running, loss: float | None) -> None:
         self._evaluations += 1
-        self._epochs += job.last - job.start
+        self._epochs += job.last - job.begin
+        if job.reused:
+            self._trained.reuse(job.trial, job.last)
         self._seconds += sum(job.seconds.values()) if job.simulated is None else job.simulated
         if loss is not None and (found := rank(loss, job.stop, job.trial)) < self._best:
             self._best = found

@@ -4,8 +4,8 @@ Needed are:
 
 - of a training that may go on, the newest two (the older one for the day that the newer is damaged), and the one that
   its running job began with;
-- of a training that is over, nothing, except that the newest one stays of the best trial so far, and of each trial of
-  a study whose trained networks are what it was run for (:attr:`Policy.lasting`);
+- of a training that is over, nothing, except that the newest one stays of the best trial so far that has any, and of
+  each trial of a study whose trained networks are what it was run for (:attr:`Policy.lasting`);
 - always those at a multiple of ``keep_every`` epochs, where the trial keeps such.
 
 A training is over when the scheduler names its trial as finished; where each budget is a training from scratch, when
@@ -133,7 +133,8 @@ class Shelf:
         """A job has ended."""
         training = self._trainings[job.trial]
         removals = []
-        if loss is not None and (loss, -job.stop, job.trial) < self._best_rank:
+        # A result that was reused has nothing to keep, and does not cost the best one that has.
+        if training.known and loss is not None and (loss, -job.stop, job.trial) < self._best_rank:
             before, self._best = self._best, training
             self._best_rank = (loss, -job.stop, job.trial)
             if before is not None and before is not training and before.over:

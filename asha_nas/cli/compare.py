@@ -95,7 +95,7 @@ def _read(chosen: Sequence[str], store: Store) -> tuple[list[grouping.Entry], li
     entries, remarks = [], []
     for name in chosen:
         record, _, history = show.open_study(name, store)
-        entries.append(entry := grouping.Entry.of(history))
+        entries.append(entry := grouping.Entry.of(history, name))
         if entry.empty:
             repeats = len(entry.trajectories) + entry.empty
             remarks.append(f"{entry.empty} of {repeats} repeats of {name} found nothing and are left out")

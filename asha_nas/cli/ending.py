@@ -23,7 +23,7 @@ def print_end_json(study: Any, draw: Path | None) -> None:
     history = study.history()
     if isinstance(study.spec.problem, Tabulation):
         path = _write_table(study) if history.state == "done" else None
-        print_json({"study": study.name, "state": history.state, "table": path, "cost": history.cost()})
+        print_json({"study": study.spec.name, "state": history.state, "table": path, "cost": history.cost()})
     elif isinstance(study.spec.problem, Search):
         print_json(search_view.as_values(study.spec, history, draw or drawing(study.name)))
     elif history.found_something and isinstance(study.spec.engine, Simulation):

@@ -15,8 +15,8 @@ from asha_nas.errors import InvalidValue, UserError
 
 
 def drawing(name: str) -> Path:
-    """Where a drawing goes unless it is said."""
-    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name}.png"
+    """Where a drawing of a study goes unless it is said; its name may have an owner."""
+    return Path(platformdirs.user_data_dir("asha-nas")) / "drawings" / f"{name.replace('/', '-')}.png"
 
 
 def check_picture(path: Path) -> None:

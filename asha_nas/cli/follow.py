@@ -54,22 +54,23 @@ def cancel(
 ) -> None:
     """Stop a study, wherever it runs. Nothing is lost: submit or resume it, and it goes on."""
     store = Store(store_url, create=False)
-    record = store.study(name)
-    job, jobs = submission.job_name(record), _jobs_of(record, address)
+    record = store.study(name, verb="cancel")
+    called, job, jobs = store.called(record), submission.job_name(record), _jobs_of(record, address)
     running = jobs.stop(job) if jobs is not None else store.ask_to_stop(record)
     if wait and running:
         _wait(store, record, jobs)
     stands = None if jobs is None else jobs.state(job)
-    state = open_study(name, store)[2].state
+    state = open_study(record.exact, store)[2].state
     if as_json:
-        print_json({"study": name, "job": job, "was_running": running, "job_state": stands, "state": state})
+        found = {"owner": record.owner, "study": record.name, "job": job}
+        print_json({**found, "was_running": running, "job_state": stands, "state": state})
     elif running:
         over = wait and not store.is_leased(record)
-        out.print(f"{name} is {'interrupted' if over else 'told to stop'}; nothing is lost", soft_wrap=True)
-        out.print(f"go on with: asha-nas resume {name}" if jobs is None else "go on with the same asha-nas submit")
+        out.print(f"{called} is {'interrupted' if over else 'told to stop'}; nothing is lost", soft_wrap=True)
+        out.print(f"go on with: asha-nas resume {called}" if jobs is None else "go on with the same asha-nas submit")
     else:
         how = "" if stands is None else f": its job is {stands.lower()}"
-        out.print(f"{name} was not running{how}", soft_wrap=True)
+        out.print(f"{called} was not running{how}", soft_wrap=True)
 
 
 def _jobs_of(record: StudyRecord, address: str | None) -> Jobs | None:

@@ -16,8 +16,10 @@ from asha_nas.study.spec import MOST_PRIORITY
 
 
 def names() -> list[str]:
-    """Names of all studies, for shell completion."""
-    return [study.name for study in Store().studies()]
+    """Names of all studies, for shell completion: one's own as they are and, like those of others, with their owner."""
+    store = Store()
+    there = store.studies()
+    return list(dict.fromkeys([*map(store.called, there), *(study.key for study in there)]))
 
 
 def _warn_of_password(context: typer.Context, url: str | None) -> str | None:
@@ -40,7 +42,10 @@ StoreOption = Annotated[
 ]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Print what would run, and run nothing.")]
-NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", autocompletion=names)]
+NameArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="Name of the study; OWNER/NAME for another's.", autocompletion=names),
+]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the new study; by default a free one.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Everything random follows from it.")]
 
@@ -83,6 +88,12 @@ RecipeOption = Annotated[
     list[str] | None,
     typer.Option("--recipe", metavar="KEY=VALUE", help="Change a setting of the training recipe; may be repeated."),
 ]
+ReuseOption = Annotated[
+    bool,
+    typer.Option(
+        "--reuse", help="Take over results of the same trainings from other studies of the store (darts-cnn)."
+    ),
+]
 DrawOption = Annotated[
     Path | None,
     typer.Option(
@@ -99,6 +110,11 @@ QuotaOption = Annotated[
     str | None,
     typer.Option("--quota", metavar="SIZE", help="What checkpoints may take together, such as 20GB; it stops before."),
 ]
+
+
+def reuse_option(reuse: bool) -> dict[str, Any]:
+    """What ``--reuse`` sets in a study; nothing where it is not given."""
+    return {"reuse": True} if reuse else {}
 
 
 def checkpoint_options(keep: bool, quota: str | None) -> dict[str, Any]:

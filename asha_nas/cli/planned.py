@@ -39,5 +39,7 @@ def print_plan(spec: StudySpec, store: Store, as_json: bool) -> None:
         )
     if plan.disk_bytes is not None:
         out.print(f"disk: about {size(plan.disk_bytes)} of checkpoints, {size(plan.peak_bytes or 0)} at most at a time")
+    if spec.reuse:
+        out.print("note: less, by what other studies of the store have trained already (--reuse)", style="yellow")
     for warning in plan.warnings:
         out.print(f"note: {warning}", style="yellow")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asha_nas.analysis import TrialRecord
+from asha_nas.analysis import History, TrialRecord
 from asha_nas.analysis.search import found_text
 from asha_nas.cli import show
 from asha_nas.cli.ending import print_end, print_end_json
@@ -29,16 +29,18 @@ from asha_nas.cli.options import (
     PriorityOption,
     QuotaOption,
     RecipeOption,
+    ReuseOption,
     SeedOption,
     StoreOption,
     WorkersOption,
     checkpoint_options,
+    reuse_option,
 )
 from asha_nas.cli.output import out
 from asha_nas.cli.running import check_draw, free_name, go_on, settings, start
 from asha_nas.errors import NoResult, UnknownName
 from asha_nas.store import Store
-from asha_nas.study import Lookup, OneShot, PartialTraining, StudySpec, make_spec, read_spec
+from asha_nas.study import Lookup, OneShot, PartialTraining, make_spec, read_spec
 from asha_nas.study.size import parse_size
 from trials.recipe import RECIPES
 
@@ -80,6 +82,7 @@ def asha(
     checkpoints: CheckpointsOption = None,
     keep_checkpoints: KeepOption = False,
     quota: QuotaOption = None,
+    reuse: ReuseOption = False,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
@@ -96,7 +99,7 @@ def asha(
     store = Store(store_url)
     values: dict[str, Any] = {
         "name": name or free_name(store, f"asha-{data}"), "seed": seed, "checkpoints": checkpoints,
-        **checkpoint_options(keep_checkpoints, quota),
+        **checkpoint_options(keep_checkpoints, quota), **reuse_option(reuse),
         "problem": {
             "kind": SPACES[space], "data": data, "operations": operations,
             "recipe": settings(recipe or []),
@@ -122,16 +125,18 @@ def run(
     priority: NewPriorityOption = None,
     keep_checkpoints: KeepOption = False,
     quota: QuotaOption = None,
+    reuse: ReuseOption = False,
     draw: DrawOption = None,
     plan: PlanOption = False,
     store_url: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the study that a file describes."""
-    spec = read_spec(file, name=name, priority=priority, **checkpoint_options(keep_checkpoints, quota))
+    options = checkpoint_options(keep_checkpoints, quota) | reuse_option(reuse)
+    spec = read_spec(file, name=name, priority=priority, **options)
     store = Store(store_url)
-    if go_on_if_begun and not plan and spec.name in {study.name for study in store.studies()}:
-        resume(spec.name, priority=priority, draw=draw, store_url=store_url, as_json=as_json)
+    if go_on_if_begun and not plan and (begun := store.mine(spec.name)) is not None:
+        resume(begun.exact, priority=priority, draw=draw, store_url=store_url, as_json=as_json)
         return
     start(spec, store, plan=plan, draw=draw, as_json=as_json)
 
@@ -153,13 +158,14 @@ def resume(
     """Go on with a study after a crash, a stop, or anything else."""
     from asha_nas import api  # noqa: PLC0415 - imports pandas
 
-    study = api.load(name, store=Store(store_url))
+    store = Store(store_url)
+    study = api.load(store.study(name, verb="resume").exact, store=store)
     check_draw(study.spec, draw)
     if study.history().state == "done":
         if as_json:
             print_end_json(study, draw)
         else:
-            out.print(f"{name} is done; nothing is left to do\n")
+            out.print(f"{study.name} is done; nothing is left to do\n")
             print_end(study, "done", draw)
         return
     bytes_given = None if quota is None else parse_size(quota)
@@ -191,7 +197,7 @@ def evaluate(
     Trains on the whole training set, and touches the test set once, at the end of each training.
     """
     store = Store(store_url)
-    _, spec, history = show.open_study(study, store)
+    record, spec, history = show.open_study(study, store)
     if not isinstance(spec.problem, PartialTraining | OneShot):
         rule = f"{study} searches no architectures that can be trained here"
         if isinstance(spec.problem, Lookup):
@@ -199,10 +205,10 @@ def evaluate(
         raise typer.BadParameter(rule, param_hint="STUDY")
     data, found = spec.problem.data, history.trial(history.best.trial if trial is None else trial)
     values = {
-        "name": name or free_name(store, f"{study}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,
+        "name": name or free_name(store, f"{record.name}-evaluate"), "seed": seed, "checkpoints": spec.checkpoints,
         "keep": spec.keep, "quota": spec.quota,
         "problem": {
-            "kind": "evaluate", "genotype": _genotype(spec, found), "data": data,
+            "kind": "evaluate", "genotype": _genotype(history, found), "data": data,
             "recipe": {**_whole_recipe(spec.problem), **settings(recipe or [])},
         },
         "scheduler": {
@@ -215,16 +221,17 @@ def evaluate(
     start(make_spec(values), store, plan=plan, draw=None, as_json=as_json)
 
 
-def _genotype(spec: StudySpec, trial: TrialRecord) -> str:
+def _genotype(history: History, trial: TrialRecord) -> str:
     """The architecture that a trial is, or that it has found."""
+    spec, name = history.spec, history.name
     if not isinstance(spec.problem, OneShot):
         return str(trial.config["genotype"])
     if spec.problem.space != "darts-cnn":
-        rule = f"{spec.name} finds cells of {spec.problem.space}, whose test error a table tells"
-        raise typer.BadParameter(f"{rule}: asha-nas best {spec.name}", param_hint="STUDY")
+        rule = f"{name} finds cells of {spec.problem.space}, whose test error a table tells"
+        raise typer.BadParameter(f"{rule}: asha-nas best {name}", param_hint="STUDY")
     found = found_text(trial.telling)
     if found is None:
-        raise NoResult(f"trial {trial.number} of {spec.name} has found nothing yet\nSee: asha-nas show {spec.name}")
+        raise NoResult(f"trial {trial.number} of {name} has found nothing yet\nSee: asha-nas show {name}")
     return found
 
 

@@ -114,8 +114,8 @@ def go_on(
 
 
 def free_name(store: Store, stem: str, also_taken: Iterable[str] = ()) -> str:
-    """A name that no study of the store has: the stem, or the stem and a number."""
-    taken = {*(study.name for study in store.studies()), *also_taken}
+    """A name that no study of the store's user has, nor one without an owner: the stem, or the stem and a number."""
+    taken = {*(study.name for study in store.studies() if study.owner in ("", store.owner)), *also_taken}
     number = 1
     while (name := stem if number == 1 else f"{stem}-{number}") in taken:
         number += 1

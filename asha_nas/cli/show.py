@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asha_nas import lookups
+from asha_nas import lookups, owners
 from asha_nas.analysis import History, JobRecord, TrialRecord, evaluation
 from asha_nas.analysis import explain as explain_trial
 from asha_nas.analysis.search import found_text
@@ -18,7 +18,7 @@ from asha_nas.analysis.stored import stored_history, stored_spec
 from asha_nas.cli.options import DrawOption, JsonOption, NameArgument, StoreOption
 from asha_nas.cli.output import out, print_json, settings_text, table
 from asha_nas.errors import StudyUnreadable
-from asha_nas.live import duration, ladder_table
+from asha_nas.live import duration, ladder_table, reused_words
 from asha_nas.sharing import Claim
 from asha_nas.store import Store, StudyRecord
 from asha_nas.study import (
@@ -36,14 +36,15 @@ from spaces.graph import Graph
 
 
 def open_study(name: str, store: Store) -> tuple[StudyRecord, StudySpec, History]:
-    """A study and its folded log.
+    """A study and its folded log, to read it.
 
     Raises:
         StudyNotFound: there is none of that name.
+        StudyAmbiguous: several others have one.
         StudyUnreadable: it is damaged, or another version's.
     """
     record = store.study(name)
-    spec = stored_spec(name, record.spec)
+    spec = stored_spec(store.called(record), record.spec)
     return record, spec, stored_history(record, spec, store)
 
 
@@ -54,23 +55,36 @@ def state_of(record: StudyRecord, history: History, store: Store) -> str:
     return {"open": "killed", "new": "new"}.get(history.state, history.state)
 
 
-def ls(store_url: StoreOption = None, as_json: JsonOption = False) -> None:
-    """List the studies of the store."""
+def ls(
+    mine: Annotated[bool, typer.Option("--mine", help="Only your own.")] = False,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Only those of that person.")] = None,
+    store_url: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the studies of the store, of all who share it."""
     store = Store(store_url, create=False)
+    if mine and owner is not None:
+        raise typer.BadParameter("says whose already; leave one of them out", param_hint="--mine")
+    wanted = store.owner if mine else owner
+    records = [record for record in store.studies() if wanted in (None, record.owner)]
     claims = {claim.study: claim for claim in store.claims()}
-    rows = [_listed(store, record, claims.get(record.name)) for record in store.studies()]
+    rows = [_listed(store, record, claims.get(record.key)) for record in records]
     if as_json:
         print_json(rows)
     elif not rows:
-        out.print("No studies yet. Start one: [bold]asha-nas asha[/]")
+        whose = "No studies yet." if wanted is None else f"No studies of {wanted} yet."
+        out.print(f"{whose} Start one: [bold]asha-nas asha[/]")
     else:
+        whose_column = ["owner"] * bool({record.owner for record in records} - {"", store.owner})
         shared = ["workers"] * bool(claims) + ["priority"] * any((row["priority"] or 1) != 1 for row in rows)
-        columns = ["name", "state", "scheduler", "problem", *shared, "trials", "epochs", "best", "created"]
+        columns = [*whose_column, "name", "state", "scheduler", "problem", *shared]
+        columns += ["trials", "epochs", "best", "created"]
         right = ("workers", "priority", "trials", "epochs", "best")
         out.print(table(columns, [[row[c] for c in columns] for row in rows], right=right))
         for row in rows:
             if row["state"] == "unreadable":
-                out.print(f"what is wrong with it: asha-nas show {row['name']}", style="yellow", markup=False)
+                called = owners.shown(owners.joined(row["owner"], row["name"]), store.owner)
+                out.print(f"what is wrong with it: asha-nas show {called}", style="yellow", markup=False)
 
 
 def _priority(spec: StudySpec, claim: Claim | None) -> int | None:
@@ -80,14 +94,15 @@ def _priority(spec: StudySpec, claim: Claim | None) -> int | None:
 
 def _listed(store: Store, record: StudyRecord, claim: Claim | None) -> dict[str, Any]:
     created = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "minutes")
+    named = {"owner": record.owner, "name": record.name}
     try:
-        _, spec, history = open_study(record.name, store)
+        _, spec, history = open_study(record.exact, store)
     except StudyUnreadable:
         unknown = dict.fromkeys(("scheduler", "problem", "workers", "priority", "trials", "epochs", "best"))
-        return {"name": record.name, "state": "unreadable", **unknown, "created": created}
+        return {**named, "state": "unreadable", **unknown, "created": created}
     best = history.incumbents[-1] if history.incumbents else None
     return {
-        "name": record.name,
+        **named,
         "state": state_of(record, history, store),
         "scheduler": spec.scheduler.kind,
         "problem": _problem(spec),
@@ -118,12 +133,13 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
     store = Store(store_url, create=False)
     record, spec, history = open_study(name, store)
     cost = history.cost()
-    claim = next((claim for claim in store.claims() if claim.study == name), None)
+    claim = next((claim for claim in store.claims() if claim.study == record.key), None)
     priority = _priority(spec, claim)
     if as_json:
         print_json(
             {
-                "name": name, "state": state_of(record, history, store), "priority": priority,
+                "owner": record.owner, "name": record.name, "state": state_of(record, history, store),
+                "priority": priority,
                 "workers": None if claim is None else claim.need.workers, "spec": json.loads(record.spec),
                 "provenance": json.loads(record.provenance), "rungs": history.rungs(), "cost": cost,
                 "evaluation": evaluation(history) if isinstance(spec.problem, FullTraining) else None,
@@ -135,7 +151,7 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
     words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     words += f", priority {priority}" * ((priority or 1) != 1)
     words += "" if claim is None else f", {claim.need.workers} workers of a cluster"
-    out.print(f"[bold]{name}[/]: {state_of(record, history, store)}, {len(history.trials)} trials, {words}\n")
+    out.print(f"[bold]{history.name}[/]: {state_of(record, history, store)}, {len(history.trials)} trials, {words}\n")
     out.print(ladder_table(history))
     out.print()
     if history.incumbents:
@@ -148,12 +164,12 @@ def show(name: NameArgument, store_url: StoreOption = None, as_json: JsonOption 
         words = f"trial {job.trial}, rung {job.rung}: {last.kind}, {fate}: {last.reason}"
         out.print(words, style="yellow", markup=False)
     if len(failures) > 5:
-        out.print(f"… and {len(failures) - 5} more jobs with failures (asha-nas show {name} --json)")
+        out.print(f"… and {len(failures) - 5} more jobs with failures (asha-nas show {history.name} --json)")
     losses = [f"trial {job.trial}, rung {job.rung}: {lost}" for job in history.jobs.values() if (lost := _lost(job))]
     for line in losses[:5]:
         out.print(line, style="yellow", markup=False, soft_wrap=True)
     if len(losses) > 5:
-        out.print(f"… and {len(losses) - 5} more jobs with lost checkpoints (asha-nas show {name} --json)")
+        out.print(f"… and {len(losses) - 5} more jobs with lost checkpoints (asha-nas show {history.name} --json)")
     if isinstance(spec.problem, FullTraining):
         out.print(f"test error: {evaluation(history) or 'no seed has finished yet'}")
     made = json.loads(record.provenance)
@@ -167,7 +183,9 @@ def _lost(job: JobRecord) -> str:
         words.append(str(job.notes["checkpoint_not_written"]))
     if "damaged_checkpoint" in job.notes:
         words.append(f"checkpoint {job.notes['damaged_checkpoint']} was damaged")
-    if "retrained_from_epoch" in job.notes:
+    # With reused results below, a job begins before its rung's, and nothing was lost by that.
+    behind = job.begin < job.start and job.notes.get("retrained_from_epoch") == job.begin
+    if "retrained_from_epoch" in job.notes and not behind:
         if "damaged_checkpoint" not in job.notes:
             words.append("its last checkpoint was lost")
         words.append(f"trained again from epoch {job.notes['retrained_from_epoch']}")
@@ -217,7 +235,7 @@ def _trial(history: History, trial: TrialRecord) -> dict[str, Any]:
         {
             "job": job.number, "rung": job.rung, "start": job.start, "stop": job.stop, "state": job.state,
             "value": history.value(job.loss), "failure": job.failure, "retries": job.retries,
-            "metrics": job.metrics, "seconds": sum(job.seconds.values()), "notes": job.notes,
+            "metrics": job.metrics, "seconds": sum(job.seconds.values()), "notes": job.notes, "reused": job.reused,
         }
         for job in trial.jobs
     ]  # fmt: skip
@@ -227,10 +245,11 @@ def _trial(history: History, trial: TrialRecord) -> dict[str, Any]:
 def print_cost(history: History) -> None:
     """One line: what was spent, beside training everything fully."""
     cost = history.cost()
-    if not cost.epochs:
+    if not cost.epochs and not cost.reused:
         return
     words = f"cost: {cost.epochs} epochs, {duration(cost.trial_seconds)} of training in {duration(cost.wall_seconds)}"
-    if cost.full_epochs is not None and cost.full_epochs > cost.epochs:
+    words += f"; {reused_words(cost)}" if cost.reused else ""
+    if cost.full_epochs is not None and cost.full_epochs > cost.epochs > 0:
         times = f"{cost.full_epochs / cost.epochs:.1f} times as many"
         words += f"; training all {cost.trials} to {history.ladder[-1]} takes {cost.full_epochs} epochs ({times})"
     if cost.retrained_epochs:
@@ -260,9 +279,10 @@ def print_best_json(spec: StudySpec, history: History, draw: Path | None) -> Non
         draw_cell(spec, trial, draw)
     print_json(
         {
-            "study": spec.name, "state": history.state, "trial": trial.number, "epochs": job.stop,
+            "owner": history.owner, "study": spec.name, "state": history.state, "trial": trial.number,
+            "epochs": job.stop,
             "config": dict(trial.config), "identity": trial.identity, spec.problem.metric: history.value(job.loss),
-            "metrics": job.metrics.get(job.stop, {}),
+            "metrics": job.metrics.get(job.stop, {}), "reused": job.reused,
             **({"cell": found_text(job), "hash": job.notes.get("hash")} if isinstance(spec.problem, OneShot) else {}),
             **({"cell": trial.config["cell"], "hash": trial.identity} if isinstance(spec.problem, Lookup) else {}),
             **({"remarks": lookups.remarks(spec)} if isinstance(spec.problem, Lookup | Curves) else {}),
@@ -277,6 +297,8 @@ def print_best(history: History) -> None:
     job, metric = history.best, history.spec.problem.metric
     value = f"[bold green]{history.shown(job.loss)}[/]"
     out.print(f"best: trial [bold]{job.trial}[/] with {metric} {value} after {job.stop} epochs")
+    if job.reused:
+        out.print(f"      reused from {job.reused}, not trained here", style="dim", markup=False, soft_wrap=True)
     others = {k: v for k, v in job.metrics.get(job.stop, {}).items() if k != metric}
     if others:
         out.print("      " + ", ".join(f"{key} {_number(value)}" for key, value in others.items()), style="dim")
@@ -322,10 +344,12 @@ def explain(
     _, spec, history = open_study(name, Store(store_url, create=False))
     visits = explain_trial(history, spec.scheduler, trial)
     if as_json:
-        print_json({"study": name, "trial": trial, "rungs": visits})
+        print_json({"owner": history.owner, "study": spec.name, "trial": trial, "rungs": visits})
         return
-    out.print(f"[bold]trial {trial}[/] of {name}")
+    out.print(f"[bold]trial {trial}[/] of {history.name}")
     out.print(_config_text(spec, history.trial(trial)), soft_wrap=True, markup=False, style="dim")
     for visit in visits:
         value = "" if visit.loss is None else f" {spec.problem.metric} {history.shown(visit.loss)}:"
-        out.print(f"rung {visit.rung} ({visit.epochs} epochs):{value} {visit.verdict}", soft_wrap=True, markup=False)
+        reused = f" (reused from {visit.reused})" if visit.reused else ""
+        words = f"rung {visit.rung} ({visit.epochs} epochs):{value} {visit.verdict}{reused}"
+        out.print(words, soft_wrap=True, markup=False)

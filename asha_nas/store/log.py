@@ -1,6 +1,8 @@
-"""The store: studies by name, and one append-only log for each.
+"""The store: studies by owner and name, and one append-only log for each.
 
 Guarantees (held to by ``tests/contracts/store.py``):
+
+- Of a name each owner has one study, or all of them together one without an owner, of an earlier version.
 
 - An event is written in one transaction: it is there whole, or not at all.
 - Events of a study are read in the order they were written, without gaps.
@@ -24,6 +26,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from asha_nas import owners
 from asha_nas.errors import StoreUnavailable, StudyExists, StudyNotFound, StudyUnreadable
 from asha_nas.sharing import Claim
 from asha_nas.store import claims
@@ -32,7 +35,7 @@ from asha_nas.store.events import Event, Reported, parse, payload, to_json
 from asha_nas.store.lease import Lease
 from asha_nas.store.place import ENVIRONMENT, default_url, locate
 from asha_nas.store.schema import LONGEST_NAME, events, leases, studies
-from spaces.errors import InvalidValue, UnknownName
+from spaces.errors import InvalidValue
 
 PAGE = 1000
 """Rows of a log that are read at a time."""
@@ -43,13 +46,26 @@ class StudyRecord:
     """A study as the store knows it."""
 
     id: int
+    owner: str
+    """Whose it is; empty for one of a version that knew no owners."""
     name: str
+    """As its spec says."""
     spec: str
     """JSON of the StudySpec."""
     provenance: str
     """JSON: package versions and hash of the source it was created with."""
     created: float
     """Seconds since 1970, UTC."""
+
+    @property
+    def exact(self) -> str:
+        """What means this study and no other to everybody: ``owner/name``, or ``/name`` where it has no owner."""
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def key(self) -> str:
+        """What the store has it by: ``owner/name``, or ``name`` where it has no owner."""
+        return owners.joined(self.owner, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +81,20 @@ class Row:
 class Store:
     """Studies and their logs in one database."""
 
-    def __init__(self, url: str | None = None, create: bool = True) -> None:
+    def __init__(self, url: str | None = None, create: bool = True, owner: str | None = None) -> None:
         """Open the store, making or migrating its tables.
 
         Args:
             url: SQLAlchemy URL or path of an SQLite file; default ``ASHA_NAS_STORE``, else the user's data folder.
             create: False to insist that an SQLite file of that name is there; the default store is always made.
+            owner: who uses it, and owns what is created; by default :func:`asha_nas.owners.owner`, empty for nobody.
 
         Raises:
             StoreUnavailable: it cannot be opened or written, is not there, or is another program's.
+            InvalidValue: ``ASHA_NAS_OWNER`` is no owner.
         """
+        self.owner = owners.owner() if owner is None else owner
+        """Who uses it."""
         place = locate(url)
         self._database = Database(place, create or not (url or os.environ.get(ENVIRONMENT)))
         self.url = str(place)
@@ -126,47 +146,82 @@ class Store:
         self._database.read(write)
 
     def create(self, name: str, spec: str, provenance: str) -> StudyRecord:
-        """Add a study with an empty log.
+        """Add a study with an empty log, which belongs to the store's user.
 
         Raises:
-            StudyExists: the name is taken.
+            StudyExists: the user has one of that name, or there is one without an owner: what everybody calls ``name``
+                must not become another study by that.
             InvalidValue: it is no name that every database can hold.
         """
-        if not (name.isprintable() and 0 < len(name) <= LONGEST_NAME):
-            raise InvalidValue("name", name, f"must be 1 to {LONGEST_NAME} printable characters")
-        row = {"name": name, "spec": spec, "provenance": provenance, "created": time.time()}
-        insert = studies.insert().values(**row)
-        try:
-            self._database.transact(lambda connection: connection.execute(insert))
-        except IntegrityError:
-            found = self.study(name)
-            if (found.spec, found.provenance, found.created) == (spec, provenance, row["created"]):
-                return found  # it is this one: only the answer to an earlier attempt was lost
-            raise StudyExists(
-                f"a study named {name!r} exists already\n"
-                f"Go on with it: asha-nas resume {name}. Or choose another --name."
-            ) from None
-        return self.study(name)
+        if not (name.isprintable() and 0 < len(name) <= LONGEST and "/" not in name):
+            raise InvalidValue("name", name, f"must be 1 to {LONGEST} printable characters, none of them /")
+        exact = owners.joined(self.owner, name)
+        row = {"name": exact, "spec": spec, "provenance": provenance, "created": time.time()}
 
-    def study(self, name: str) -> StudyRecord:
-        """The study of that name.
+        def insert(connection: sa.Connection) -> bool:
+            if exact != name and connection.execute(_NAMED, {"name": name}).one_or_none() is not None:
+                return False
+            connection.execute(studies.insert().values(**row))
+            return True
+
+        try:
+            made = self._database.transact(insert)
+        except IntegrityError:
+            made = False
+        found = self.study(exact if made else name)
+        if (found.key, found.spec, found.provenance, found.created) == (exact, spec, provenance, row["created"]):
+            return found  # perhaps by an earlier attempt, of which only the answer was lost
+        raise StudyExists(
+            f"a study named {name!r} exists already\nGo on with it: asha-nas resume {name}. Or choose another --name."
+        )
+
+    def study(self, text: str, verb: str | None = None) -> StudyRecord:
+        """The study that a name means; see :func:`asha_nas.owners.resolve`.
+
+        Args:
+            text: ``owner/name``, or ``name``.
+            verb: of the command that is to write to it; ``None`` for one that only reads.
 
         Raises:
             StudyNotFound: there is none; the message offers the nearest name.
+            StudyAmbiguous: several others have one of that name.
+            StudyOfOthers: another has, and it is to be written.
         """
-        wanted = sa.select(studies).where(studies.c.name == name)
-        row = None
-        if name.isprintable():  # PostgreSQL takes no NUL in a text, not even to look for it
-            row = self._database.read(lambda connection: connection.execute(wanted).one_or_none())
-        if row is None:
-            hint = UnknownName("study", name, (study.name for study in self.studies()))
-            raise StudyNotFound(f"{hint}\nList them with: asha-nas ls (store {self.url})")
-        return StudyRecord(*row)
+        found = self._first(owners.candidates(text, self.owner))
+        if found is not None:
+            return found
+        try:
+            exact = owners.resolve(text, self.owner, self.names(), verb)
+        except StudyNotFound as error:
+            raise StudyNotFound(f"{error}\nList them with: asha-nas ls (store {self.url})") from None
+        found = self._first((exact,))
+        assert found is not None, "studies are never deleted"
+        return found
+
+    def mine(self, name: str) -> StudyRecord | None:
+        """The user's study of that name, or the one without an owner; ``None`` if there is neither."""
+        return self._first(owners.candidates(name, self.owner))
+
+    def called(self, study: StudyRecord) -> str:
+        """How the store's user can type it: ``name``, or ``owner/name`` for another's."""
+        return owners.shown(study.key, self.owner)
+
+    def names(self) -> list[str]:
+        """Exact forms of the names of all studies, oldest first."""
+        wanted = sa.select(studies.c.name).order_by(studies.c.id)
+        return list(self._database.read(lambda connection: connection.execute(wanted).scalars().all()))
 
     def studies(self) -> list[StudyRecord]:
-        """All studies, oldest first."""
+        """All studies, of all owners, oldest first."""
         wanted = sa.select(studies).order_by(studies.c.id)
-        return [StudyRecord(*row) for row in self._database.read(lambda connection: connection.execute(wanted).all())]
+        return [_record(row) for row in self._database.read(lambda connection: connection.execute(wanted).all())]
+
+    def _first(self, exact: Sequence[str]) -> StudyRecord | None:
+        """The study of the first of these names that there is."""
+        known = [name for name in exact if name.isprintable()]  # PostgreSQL takes no NUL, not even to look for it
+        wanted = sa.select(studies).where(studies.c.name.in_(known))
+        rows = self._database.read(lambda connection: connection.execute(wanted).all())
+        return min(map(_record, rows), key=lambda record: known.index(record.key), default=None)
 
     def lease(self, study: StudyRecord, stop: Callable[[], bool] = lambda: False) -> Lease:
         """Become the study's only writer.
@@ -179,7 +234,7 @@ class Store:
         Raises:
             StudyLocked: another driver is.
         """
-        lease = Lease.take(self._database, study.id, study.name, stop)
+        lease = Lease.take(self._database, study.id, self.called(study), stop)
         self._next.pop(study.id, None)  # others may have written since we last did
         return lease
 
@@ -272,11 +327,11 @@ class Store:
         while page := self._page(study, after):
             for expected, (sequence, kind, content, clock, when) in enumerate(page, after + 1):
                 if sequence != expected:
-                    raise StudyUnreadable(study.name, f"event {expected} of its log is missing")
+                    raise StudyUnreadable(self.called(study), f"event {expected} of its log is missing")
                 try:
                     event = parse(kind, content, clock)
                 except ValueError as error:
-                    raise StudyUnreadable(study.name, f"event {sequence} of its log: {error}") from None
+                    raise StudyUnreadable(self.called(study), f"event {sequence} of its log: {error}") from None
                 yield Row(sequence, event, when)
             after = page[-1].sequence
 
@@ -289,6 +344,16 @@ class Store:
             .limit(PAGE)
         )
         return self._database.read(lambda connection: connection.execute(wanted).all())
+
+
+LONGEST = LONGEST_NAME - owners.LONGEST - 1
+"""Characters of a name, beside its owner's."""
+_NAMED = sa.select(studies.c.id).where(studies.c.name == sa.bindparam("name"))
+
+
+def _record(row: Any) -> StudyRecord:
+    owner, name = owners.parted(row.name)
+    return StudyRecord(row.id, owner, name, row.spec, row.provenance, row.created)
 
 
 def _length(connection: sa.Connection, study: int) -> int:

@@ -86,6 +86,8 @@ class StudySpec(Part):
     scheduler: Annotated[AnyScheduler, Field(discriminator="kind")]
     engine: Annotated[Workers | Simulation, Field(discriminator="kind")] = Workers()
     retries: Retries = Retries()
+    reuse: bool = False
+    """Whether results of the same training that another study of the store has are taken over, instead of trained."""
     checkpoints: str | None = None
     """Folder or fsspec URL for checkpoints, reachable by all workers; default: the user's data folder."""
     keep: Literal["needed", "all"] = "needed"
@@ -127,6 +129,11 @@ class StudySpec(Part):
 
     @model_validator(mode="after")
     def _fitting(self) -> StudySpec:
+        if self.reuse and not isinstance(self.problem, PartialTraining):
+            raise ValueError(
+                f"reuse = true does not fit problem.kind = {self.problem.kind!r}: only trainings of architectures that"
+                " have a canonical identity ('darts-cnn') are reused; leave it out"
+            )
         if isinstance(self.problem, Tabulation | Search) != isinstance(self.scheduler, Sweep):
             rule = f"scheduler.kind = {self.scheduler.kind!r} does not fit problem.kind = {self.problem.kind!r}"
             raise ValueError(f"{rule}: sweeps build tables and run searches, and nothing else does")

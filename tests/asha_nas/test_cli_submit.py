@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from asha_nas import submission
+from asha_nas import owners, submission
 from asha_nas.store import Store
 from asha_nas.study import make_spec, read_spec
 from cluster import jobs
@@ -69,9 +69,11 @@ def test_a_study_is_in_the_store_before_it_is_handed_over(cli, played, tmp_path)
     assert code == 0, err
     said = json.loads(out)
     record = Store(str(store)).study("mine")
-    assert said == {"study": "mine", "job": submission.job_name(record), "dashboard": URL}
+    assert said == {
+        "owner": record.owner, "study": "mine", "job": submission.job_name(record), "dashboard": URL,
+    }  # fmt: skip
     assert played.asked["submission_id"] == said["job"]
-    assert played.asked["entrypoint"] == "exec asha-nas resume mine"
+    assert played.asked["entrypoint"] == f"exec asha-nas resume {record.owner}/mine"
     assert played.asked["runtime_env"] == {
         "env_vars": {"ASHA_NAS_STORE": f"sqlite:///{store}", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
     }
@@ -120,7 +122,8 @@ def test_its_priority_is_what_was_said_last(cli, played):
         [listed] = json.loads(cli("ls", "--json")[1])
         assert listed["priority"] == stored
         asked = int(options[1]) if options else 1
-        assert played.asked["entrypoint"] == "exec asha-nas resume mine" + f" --priority {asked}" * (asked != stored)
+        command = f"exec asha-nas resume {owners.owner()}/mine"
+        assert played.asked["entrypoint"] == command + f" --priority {asked}" * (asked != stored)
         cli("cancel", "mine")
     code, _, err = cli("submit", str(played.file), "--priority", "101")
     assert code == 2 and "--priority" in err
@@ -171,7 +174,7 @@ def test_jobs_that_are_not_there(cli, played):
     played.state = None
     for command in ("logs", "cancel"):
         code, _, err = cli(command, "mine", "--address", URL)
-        assert code == 2 and "has no job asha-nas-mine-" in err
+        assert code == 2 and "has no job asha-nas-" in err and "-mine-" in err
         assert cli(command, "mine")[0] == 0, "where it is not given, the store is asked"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import asha_nas
-from asha_nas import logs
+from asha_nas import logs, owners
 from asha_nas.store import Store
 from trials.contract import Report, Task
 
@@ -145,6 +145,7 @@ def test_the_command_line_logs_to_a_file(cli, tmp_path, no_log_stays):
     found = lines(file.read_text())
     assert found[0] == {"message": "before"}
     assert found[-1]["message"] == "session 0 closed: done" and found[-1]["study"] == "logged"
+    assert found[-1]["owner"] == owners.owner()
 
 
 def test_a_log_that_cannot_be_written(cli):

@@ -104,7 +104,7 @@ class Home:
 
     def rows(self, study):
         """The log of a study: (kind, payload) in order."""
-        query = """SELECT kind, payload FROM events WHERE study = (SELECT id FROM studies WHERE name = ?)
+        query = """SELECT kind, payload FROM events WHERE study = (SELECT id FROM studies WHERE name LIKE '%/' || ?)
                    ORDER BY sequence"""
         connection = sqlite3.connect(self.folder / "studies.db", timeout=30)
         try:

@@ -134,7 +134,7 @@ def test_a_study_is_submitted_cancelled_goes_on_and_outlives_a_node(home):
     study = home.study("long", **LADDER)
     close(home, 2)
     made = home.json("submit", study)
-    assert made["study"] == "long" and made["job"].startswith("asha-nas-long-")
+    assert made["study"] == "long" and made["job"].startswith(f"asha-nas-{made['owner']}-long-")
     refused = home.run("submit", study, code=2)
     assert "'long' is" in refused and "asha-nas logs long" in refused
     pids = wait_until(lambda: all_train(home, 2), "three trials", ENOUGH)

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from cluster import dashboard
-from cluster.metrics import METRICS
+from cluster.metrics import METRICS, TAGS
 
 TEXT = {"type": "string", "minLength": 1}
 SOURCE = {
@@ -96,7 +96,7 @@ def test_every_expression_names_a_metric_and_every_metric_is_shown(made):
 
 
 def test_expressions_are_balanced_and_group_by_tags_that_exist(made):
-    tags = {name: {"study", "le", *metric.tags} for metric in METRICS for name in metric.exported}
+    tags = {name: {*TAGS, "le", *metric.tags} for metric in METRICS for name in metric.exported}
     for expression in expressions(made):
         for opening, closing in ("()", "{}", "[]"):
             assert expression.count(opening) == expression.count(closing)

@@ -11,7 +11,17 @@ from pprint import pformat
 
 import pytest
 
-from asha_nas.errors import InvalidValue, LeaseLost, StoreUnavailable, StudyExists, StudyLocked, StudyNotFound
+from asha_nas import owners
+from asha_nas.errors import (
+    InvalidValue,
+    LeaseLost,
+    StoreUnavailable,
+    StudyAmbiguous,
+    StudyExists,
+    StudyLocked,
+    StudyNotFound,
+    StudyOfOthers,
+)
 from asha_nas.sharing import Claim, Need
 from asha_nas.store import (
     Asked,
@@ -76,8 +86,13 @@ def log(store, study):
     return [row.event for row in rows]
 
 
+def exact(name):
+    """The name that is stored."""
+    return owners.joined(owners.owner(), name)
+
+
 def claim_of(name):
-    return Claim(name, 1, Need(1.0, 0.0, wanted=1, most=2, workers=1))
+    return Claim(exact(name), 1, Need(1.0, 0.0, wanted=1, most=2, workers=1))
 
 
 class Clock:
@@ -181,6 +196,71 @@ class StoreContract:
         assert store.studies() == []
         with pytest.raises(StudyNotFound, match=r"\(none\)"):
             store.study("nas-1")
+
+    # --- owners ----------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def people(self, url, store):
+        """The same database as two people use it, and as a version did that knew no owners."""
+        stores = [Store(url, owner=owner) for owner in ("alice", "bob", "")]
+        yield stores
+        for each in stores:
+            each.close()
+
+    def test_each_owner_has_names_of_their_own(self, store, people):
+        alice, bob, _ = people
+        hers, his = (each.create("first", f'"{each.owner}"', "{}") for each in (alice, bob))
+        assert (hers.owner, hers.name, hers.exact) == ("alice", "first", "alice/first")
+        assert store.studies() == [hers, his]
+        assert store.names() == ["alice/first", "bob/first"]
+        for each, own, others in ((alice, hers, his), (bob, his, hers)):
+            assert each.study("first") == each.study("first", verb="resume") == each.mine("first") == own
+            assert each.study(others.exact) == each.study(others.exact, verb="resume") == others
+            assert (each.called(own), each.called(others)) == ("first", others.exact)
+            with pytest.raises(StudyExists):
+                each.create("first", "{}", "{}")
+        with pytest.raises(StudyAmbiguous, match="Say whose: alice/first, bob/first"):
+            store.study("first")
+        assert store.mine("first") is None
+
+    def test_anothers_is_read_and_is_written_only_by_its_owner_and_name(self, people):
+        alice, bob, _ = people
+        hers = alice.create("first", "{}", "{}")
+        assert bob.study("first") == hers
+        with pytest.raises(StudyOfOthers, match="asha-nas cancel alice/first"):
+            bob.study("first", verb="cancel")
+        with pytest.raises(StudyNotFound, match="unknown study 'bob/first'\nDid you mean 'alice/first'"):
+            bob.study("bob/first")
+        his = bob.create("first", "{}", "{}")
+        assert bob.study("first") == his
+
+    def test_a_study_without_an_owner_is_everybodys_and_keeps_its_name(self, people):
+        alice, bob, nobody = people
+        old = nobody.create("old", "{}", "{}")
+        assert (old.owner, old.key, old.exact) == ("", "old", "/old")
+        for each in (alice, bob):
+            assert each.study("old") == each.study("old", verb="resume") == each.mine("old") == old
+            assert each.called(old) == "old"
+            with pytest.raises(StudyExists, match="asha-nas resume old"):
+                each.create("old", "{}", "{}")
+        hers, late = alice.create("late", "{}", "{}"), nobody.create("late", "{}", "{}")
+        assert alice.study("late") == hers, "an older version came later to the name"
+        assert [each.study(late.exact) for each in (alice, bob, nobody)] == [late] * 3
+
+    def test_logs_leases_and_claims_of_two_of_one_name_are_apart(self, people):
+        alice, bob, _ = people
+        hers, his = (each.create("first", "{}", "{}") for each in (alice, bob))
+        leases = [alice.lease(hers), bob.lease(his)]
+        with pytest.raises(StudyLocked, match="'alice/first'"):
+            bob.lease(hers)
+        for number, (each, lease) in enumerate(zip((alice, bob), leases, strict=True)):
+            each.append(lease, Opened(session=number))
+        assert [log(alice, one)[0].session for one in (hers, his)] == [0, 1]
+        for each, study in ((alice, hers), (bob, his)):
+            each.claim(study, "c", Claim(study.key, 1, Need(1.0, 0.0, 1, 1, 0), 0.0))
+        assert [claim.study for claim in alice.claims("c")] == ["alice/first", "bob/first"]
+        for lease in leases:
+            lease.release()
 
     # --- the log ---------------------------------------------------------------------------------------
 
@@ -405,12 +485,12 @@ class StoreContract:
 
     def test_claims_are_seen_by_all_who_claim_of_the_same_cluster(self, store, other, study):
         second = other.create("a-2", "{}", "{}")
-        mine = Claim("nas-1", 3, Need(0.5, 1 / 3, wanted=4, most=8, workers=2), served=0.1 + 0.2)
+        mine = Claim(exact("nas-1"), 3, Need(0.5, 1 / 3, wanted=4, most=8, workers=2), served=0.1 + 0.2)
         assert store.claim(study, "one", mine) == [mine]
-        yours = Claim("a-2", 1, Need(1.0, 0.0, wanted=1, most=1, workers=0))
+        yours = Claim(exact("a-2"), 1, Need(1.0, 0.0, wanted=1, most=1, workers=0))
         assert other.claim(second, "one", yours) == [yours, mine]  # by name
         assert store.claims("one") == other.claims() == [yours, mine]
-        newer = Claim("nas-1", 2, Need(1.0, 0.0, wanted=9, most=9, workers=9), served=7.0)
+        newer = Claim(exact("nas-1"), 2, Need(1.0, 0.0, wanted=9, most=9, workers=9), served=7.0)
         assert store.claim(study, "one", newer) == [yours, newer]
 
     def test_clusters_are_apart_and_a_study_is_on_one(self, store, study):
@@ -567,16 +647,23 @@ class StoreContract:
         assert log(store, study)[0] == event
         assert log(store, study)[1].clock["long"] == text * 20_000
 
-    @pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "x" * 201])
+    @pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "x" * 140])
     def test_a_name_that_not_every_database_holds(self, store, name):
-        with pytest.raises(InvalidValue, match="must be 1 to 200 printable characters"):
+        with pytest.raises(InvalidValue, match="must be 1 to 139 printable characters, none of them /"):
             store.create(name, "{}", "{}")
         with pytest.raises(StudyNotFound):
             store.study(name)
 
-    def test_the_longest_name(self, store):
-        name = "η" * 200
+    def test_a_name_has_no_slash(self, store):
+        with pytest.raises(InvalidValue, match="none of them /"):
+            store.create("bob/first", "{}", "{}")
+
+    def test_the_longest_name(self, url, store):
+        name = "η" * 139
         assert store.create(name, "{}", "{}") == store.study(name)
+        longest = Store(url, owner="x" * 60)
+        assert longest.create(name, "{}", "{}") == store.study(f"{longest.owner}/{name}")
+        longest.close()
 
     def test_numbers_are_kept_to_the_last_bit(self, store, study, lease):
         times = [1.7e9 + 0.1, 1e-300, 4_102_444_800.123456]

@@ -62,7 +62,7 @@ class Silence(Generic[K]):
         self._now = self._looked = 0.0  # seconds listened
         self._jobs: dict[K, _Job] = {}
         self._longest: float | None = None
-        self._at_once = False  # whether jobs of several epochs report them in one
+        self._each_epoch = False  # whether jobs are known to report before they are over
 
     def is_time(self) -> bool:
         """Whether it is time for another look; to be called often."""
@@ -79,7 +79,7 @@ class Silence(Generic[K]):
         }  # fmt: skip
         overdue = {}
         for key, job in self._jobs.items():
-            epochs = max(1, running[key].stop - job.epoch) if self._at_once else 1
+            epochs = 1 if self._each_epoch else max(1, running[key].stop - job.epoch)
             limit, silent = allowed(self._given, self._longest, epochs), self._now - job.since
             if silent > limit and not job.given_up:
                 job.given_up = True
@@ -92,7 +92,7 @@ class Silence(Generic[K]):
         if job is None:  # quicker than anybody looked
             job = self._jobs[key] = _Job(_begun(task), self._now)
         epochs = max(1, epoch - job.epoch)
-        self._at_once = self._at_once or (epochs > 1 and epoch == task.stop)
+        self._each_epoch = self._each_epoch or epoch < task.stop
         self._longest = max(self._longest or 0.0, (self._now - job.since) / epochs)
         job.epoch, job.since = epoch, self._now
 

@@ -56,6 +56,17 @@ def test_a_finished_training_keeps_nothing_unless_it_is_the_best():
     assert shelf.finish([0, 1]) == [], "each is closed once"
 
 
+def test_a_better_result_without_any_checkpoint_does_not_cost_the_best_that_has_one():
+    shelf = Shelf("/x", Policy())
+    shelf.begin(job(0, 0, 1))
+    shelf.add(0, checkpoint(1))
+    shelf.end(job(0, 0, 1), 0.5)
+    shelf.begin(job(1, 0, 1))  # its result is reused
+    assert shelf.end(job(1, 0, 1), 0.1) == []
+    assert shelf.finish([0, 1])[0] == Removal("/x/trial-00000", (), frozenset(names(1)))
+    assert left(shelf, 0) == [1]
+
+
 def test_ties_go_to_more_epochs_and_then_to_the_lower_trial():
     shelf = Shelf("/x", Policy())
     for trial, stop in ((0, 1), (1, 2), (2, 2)):

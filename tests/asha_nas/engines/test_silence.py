@@ -110,8 +110,18 @@ def test_going_on_from_a_checkpoint_is_no_report_of_many_epochs(clock):
     running = {"a": task(stop=9, checkpoints=(Checkpoint("epoch-00008.ckpt", 8, "0" * 64, 1),))}
     listen(silence, clock, 101, running)
     silence.heard("a", running["a"], 9)
-    assert not listen(silence, clock, 1990, {"b": task(1)})
-    assert listen(silence, clock, 30, {"b": task(1)})
+    assert not listen(silence, clock, 1990, {"b": task(1, stop=1)})
+    assert listen(silence, clock, 30, {"b": task(1, stop=1)})
+
+
+def test_jobs_of_one_epoch_do_not_tell_that_others_report_each(clock):
+    silence = Silence(clock=clock)
+    short, long = task(stop=1), task(1, stop=81)
+    listen(silence, clock, 60, {"a": short, "b": long})
+    silence.heard("a", short, 1)
+    assert not listen(silence, clock, 81 * 60, {"b": long})
+    silence.heard("b", long, 40)
+    assert listen(silence, clock, 20 * 61 + 700, {"b": long})
 
 
 # --- on Ray --------------------------------------------------------------------------------------

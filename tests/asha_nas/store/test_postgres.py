@@ -118,10 +118,10 @@ def test_a_schema_of_its_own_beside_another_program(postgres, url):
     execute(postgres, url, "CREATE TABLE studies (study_id integer)", f"CREATE SCHEMA asha AUTHORIZATION {USER}")
     assert "is another program's database\nChoose another place" in message(url)
     store = Store(f"{url}&options=-csearch_path%3Dasha")
-    store.create("nas", "{}", "{}")
+    made = store.create("nas", "{}", "{}")
     store.close()
     with postgres.connect(make_url(url).database) as connection:
-        assert connection.execute("SELECT name FROM asha.studies").fetchall() == [("nas",)]
+        assert connection.execute("SELECT name FROM asha.studies").fetchall() == [(made.exact,)]
 
 
 def test_tables_of_a_newer_version(postgres, url):

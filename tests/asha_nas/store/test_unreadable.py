@@ -13,9 +13,10 @@ from asha_nas.store import Store
 
 SPACE = {"x": {"range": [0.0, 1.0]}}
 DAMAGE = {
-    "UPDATE studies SET spec = replace(spec, '\"version\":1', '\"version\":2') WHERE name = 'bad'": "its spec: version",
-    "UPDATE studies SET spec = substr(spec, 1, 40) WHERE name = 'bad'": "its spec: Invalid JSON",
-    "UPDATE studies SET spec = replace(spec, 'objective', 'opera') WHERE name = 'bad'": "its spec: problem",
+    "UPDATE studies SET spec = replace(spec, '\"version\":1', '\"version\":2') WHERE name LIKE '%bad'":
+        "its spec: version",
+    "UPDATE studies SET spec = substr(spec, 1, 40) WHERE name LIKE '%bad'": "its spec: Invalid JSON",
+    "UPDATE studies SET spec = replace(spec, 'objective', 'opera') WHERE name LIKE '%bad'": "its spec: problem",
     "UPDATE events SET payload = substr(payload, 1, 9) WHERE study = 1 AND key = 'told/1'": r"event \d+ of its log: t",
     "UPDATE events SET clock = '{' WHERE study = 1 AND key = 'opened/0'": "event 0 of its log: opened",
     "UPDATE events SET kind = 'sung' WHERE study = 1 AND key = 'told/1'": "of unknown kind 'sung'",
@@ -50,12 +51,12 @@ def test_one_unreadable_study(place, capsys, monkeypatch, statement, what):
         show.open_study("bad", store)
     show.open_study("good", store)
     store.close()
-    show.ls(place, as_json=True)
+    show.ls(store_url=place, as_json=True)
     bad, good = json.loads(capsys.readouterr().out)
     assert (bad["name"], bad["state"], bad["trials"]) == ("bad", "unreadable", None)
     assert (good["name"], good["state"], good["trials"]) == ("good", "done", 3)
     assert bad.keys() == good.keys()
-    show.ls(place)
+    show.ls(store_url=place)
     assert "what is wrong with it: asha-nas show bad" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["asha-nas", "show", "bad", "--store", place])
     with pytest.raises(SystemExit) as end:

@@ -46,6 +46,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/promotion.py
 	$(BIN)/python benchmarks/suggestions.py
 	$(BIN)/python benchmarks/store_writers.py
+	$(BIN)/python benchmarks/node_loss.py
+	$(BIN)/python benchmarks/crash_matrix.py
 
 # make clean  remove the environment and what tools left
 clean:

@@ -83,7 +83,7 @@ class RayTuneEngine:
             give_up=searcher.give_up,
         )
         room = _remembered(lambda: self._share(searcher, keeper, allot), seconds=1.0)
-        # Connecting, Ray puts a handler of SIGTERM of its own in place, which ours replaces.
+        # The innermost handler of SIGTERM: only here is it known whether a worker has begun what could be saved.
         with (
             connected(self.address, cpus=cpus, dashboard=self.dashboard) as url,
             sigterm_as_ctrl_c(lambda: searcher.in_flight > keeper.waiting and source.leave()),

@@ -53,7 +53,7 @@ def test_who_has_how_many_workers(cli, file):
     assert cli("run", file)[0] == 0
     assert "workers" not in cli("ls")[1]
     store = Store()
-    store.claim(store.study("mine"), "one", Claim("mine", 7, Need(1.0, 0.0, 4, 8, workers=3)))
+    store.claim(store.study("mine"), "one", Claim(store.study("mine").key, 7, Need(1.0, 0.0, 4, 8, workers=3)))
     assert listed(cli) == {"mine": (7, 3)}  # the priority of the driver that runs it
     assert "workers" in cli("ls")[1]
     assert ", priority 7, 3 workers of a cluster\n" in cli("show", "mine")[1]
@@ -93,7 +93,7 @@ def test_what_a_driver_claims_and_measures(cli, file, monkeypatch, given, claime
     with sharing("one") as allot:
         assert allot(Capacity(4.0, 0.0), Need(1.0, 0.0, 4, 4, 0)) == 4
         [claim] = study.store.claims("one")
-        assert (claim.study, claim.priority) == ("mine", claimed)
+        assert (claim.study, claim.priority) == (study.store.study("mine").key, claimed)
     assert measured[0] == ("asha_nas_share", 4, {})
     study.store.close()
 

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -26,7 +26,8 @@ def table(columns: list[str], rows: list[list[Any]], *, right: tuple[str, ...] =
     """A plain table; ``None`` is shown as a dot."""
     made = Table(*(), box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        made.add_column(column, justify=justify, overflow="fold", min_width=len(column))  # a heading is read whole
     for row in rows:
         made.add_row(*("·" if cell is None else str(cell) for cell in row))
     return made

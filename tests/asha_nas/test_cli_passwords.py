@@ -45,7 +45,7 @@ COMMANDS = [  # words, exit code
     (("table", "build", "--space", "s1", "--plan"), 0),
     (("submit", BOHB, "--name", "handed", "--plan"), 0),
     (("submit", BOHB, "--name", "handed"), 2),  # Ray would show the password with the job
-    (("logs", "one"), 0),  # no cluster
+    (("logs", "one"), 0),
     (("cancel", "one"), 0),
     (("doctor", "--json"), 0),
     (("doctor",), 0),

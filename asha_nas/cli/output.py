@@ -27,7 +27,8 @@ def table(columns: list[str], rows: list[list[Any]], *, right: tuple[str, ...] =
     made = Table(*(), box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         justify: Literal["left", "right"] = "right" if column in right else "left"
-        made.add_column(column, justify=justify, overflow="fold", min_width=len(column))  # a heading is read whole
+        longest = max(map(len, column.split()), default=0)  # words of a heading are not broken
+        made.add_column(column, justify=justify, overflow="fold", min_width=longest)
     for row in rows:
         made.add_row(*("·" if cell is None else str(cell) for cell in row))
     return made

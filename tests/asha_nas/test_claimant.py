@@ -176,7 +176,7 @@ def test_who_cannot_claim_at_all_takes_what_there_is_room_for(make, store, monke
     away.on = False
     assert ask(a, need(2, most=3)) == 3
     assert ask(a, need(2, most=3)) == 3
-    assert [claim.study for claim in store.claims()] == ["a"]
+    assert [claim.study for claim in store.claims()] == [store.study("a").key]
 
 
 def test_it_is_renewed_in_the_background_and_withdrawn(store, monkeypatch):

@@ -92,7 +92,7 @@ def test_what_a_driver_claims(cli, file, monkeypatch, given, claimed):
     with study.sharing(given, told.append)("one") as allot:
         assert allot(Capacity(4.0, 0.0), Need(1.0, 0.0, 4, 4, 0)) == 4
         [claim] = study.store.claims("one")
-        assert (claim.study, claim.priority) == ("mine", claimed)
+        assert (claim.study, claim.priority) == (study.store.study("mine").key, claimed)
     assert told[0] == 4
     study.store.close()
 

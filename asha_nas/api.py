@@ -123,7 +123,8 @@ class Study:
         if engine is not None or not isinstance(self.spec.engine, Simulation):
             with self._watched(engine is None and self.spec.engine.kind == "ray") as (watchers, meter):
                 if engine is None:
-                    engine = make_engine(self.spec.engine, announce, self._sharing(priority, meter))
+                    sharing = self.sharing(priority, lambda jobs: meter(metrics.SHARE, jobs, {}))
+                    engine = make_engine(self.spec.engine, announce, sharing)
                 return run(engine, listeners=[*listening, *watchers])
         if max_hours is not None and self.spec.engine.repeats > 1:
             rule = "cannot be changed: its repeats were played with another limit, or without one"
@@ -135,13 +136,14 @@ class Study:
         repeater = simulation.repeater(self.spec, problem, history.repeats, processes)
         return run(cluster, clock=cluster.now, afterwards=repeater)
 
-    def _sharing(self, priority: int | None, meter: Meter) -> Sharing:
-        """Its part of a cluster that others use too."""
+    def sharing(self, priority: int | None = None, told: Callable[[int], None] = lambda _jobs: None) -> Sharing:
+        """How an engine of one's own divides a cluster with the other studies of the store.
+
+        Args:
+            priority: weight among them, 1 or more, instead of the spec's.
+            told: called every few seconds, from another thread, with how many jobs it may run at a time.
+        """
         weight = getattr(self.spec.engine, "priority", 1) if priority is None else priority
-
-        def told(jobs: int) -> None:
-            meter(metrics.SHARE, jobs, {})
-
         return lambda cluster: Claimant(self.store, self._record, weight, cluster, told)
 
     @contextmanager

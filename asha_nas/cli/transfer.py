@@ -137,7 +137,8 @@ def _run(part: logic.Part, store: Store, quiet: bool) -> logic.Found:
     if part.history is not None and part.state == "done":
         return logic.outcome(part, part.history)
     study = api.create(part.spec, store=store) if part.history is None else api.load(part.spec.name, store=store)
-    engine = api.make_engine(part.spec.engine)  # not the stored one: there may be other workers now
+    # Not the stored one: there may be other workers now.
+    engine = api.make_engine(part.spec.engine, sharing=study.sharing())
     if quiet:
         reason = study.run(engine=engine)
     else:

@@ -192,6 +192,17 @@ def test_a_study_on_ray_is_measured_without_being_asked(local_ray, store):
 
 
 @pytest.mark.ray
+def test_the_share_of_a_ray_that_others_may_use_is_measured(local_ray, store):
+    def lasting(task):
+        time.sleep(6.0)  # longer than it takes until gauges are set
+        yield from parabola(task)
+
+    two = {"engine": asha_nas.Workers(), "scheduler": asha_nas.Random(R=1, configs=2)}
+    assert study_of(store, lasting, name="shared", **two).run() == "done"
+    wait_for({("ray_asha_nas_share", "shared"): 2})
+
+
+@pytest.mark.ray
 def test_a_gauge_that_keeps_its_value_stays(local_ray):
     """Ray would drop it after twenty seconds."""
     from cluster.meter import RayMeter

@@ -99,7 +99,7 @@ class WorkerKeeper(TrialScheduler):
             return None
         trial = self._next()
         if trial is None:
-            self._give_up(tune_controller)
+            self._stop_spare(tune_controller)
         elif self._held:
             self._waiting.pop(trial, None)
             # Tune now caches the worker of the stopped trial, and gives it to `trial` as we return.
@@ -154,7 +154,7 @@ class WorkerKeeper(TrialScheduler):
         self._waiting[trial] = now
         return trial
 
-    def _give_up(self, tune_controller: Any) -> None:
+    def _stop_spare(self, tune_controller: Any) -> None:
         """Stop the held workers that are too many."""
         for _ in range(min(len(self._held), self._too_many(len(self._held)))):
             tune_controller.stop_trial(self._held.pop(0))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import signal
 import threading
 
-from spaces.errors import InvalidValue
+from asha_nas.environment import seconds
 
 ENVIRONMENT = "ASHA_NAS_GRACE"
 SECONDS = 20.0
@@ -18,19 +17,8 @@ _log = logging.getLogger("asha_nas.stop")
 
 
 def grace() -> float:
-    """``ASHA_NAS_GRACE`` in seconds, or :data:`SECONDS`.
-
-    Raises:
-        InvalidValue: it is no number of seconds.
-    """
-    text = os.environ.get(ENVIRONMENT) or str(SECONDS)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not seconds >= 0:
-        raise InvalidValue(ENVIRONMENT, text, "must be a number of seconds, 0 or more", f"{SECONDS:g} is the default.")
-    return seconds
+    """``ASHA_NAS_GRACE`` in seconds, or :data:`SECONDS`; see :func:`asha_nas.environment.seconds`."""
+    return seconds(ENVIRONMENT, SECONDS)
 
 
 class StopSign:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from asha_nas.errors import InvalidValue
+from asha_nas.environment import seconds
 
 T = TypeVar("T")
 
@@ -35,19 +33,8 @@ _log = logging.getLogger("asha_nas.store")
 
 
 def patience() -> float:
-    """``ASHA_NAS_STORE_PATIENCE`` in seconds, or :data:`SECONDS`.
-
-    Raises:
-        InvalidValue: it is no number of seconds.
-    """
-    text = os.environ.get(ENVIRONMENT) or str(SECONDS)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not seconds >= 0:
-        raise InvalidValue(ENVIRONMENT, text, "must be a number of seconds, 0 or more", "60 is the default.")
-    return seconds
+    """``ASHA_NAS_STORE_PATIENCE`` in seconds, or :data:`SECONDS`; see :func:`asha_nas.environment.seconds`."""
+    return seconds(ENVIRONMENT, SECONDS)
 
 
 def passes(error: DBAPIError) -> bool:

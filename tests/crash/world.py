@@ -40,7 +40,7 @@ class World:
             engine: more settings of the studies' engine.
         """
         self.workers = workers
-        settings = {"kind": "ray", "address": "auto", "workers": workers, "silence_minutes": 0.2} | engine
+        settings = {"kind": "ray", "address": "auto", "workers": workers, "silence_minutes": 0.4} | engine
         self.home = Home(folder, engine=settings, checkpoints=str(folder / "checkpoints"), **LADDER)
         self.home.environment |= {"HOME": str(folder / "user"), "XDG_STATE_HOME": str(folder / "state")}
         self._checkpoints = folder / "checkpoints"

@@ -172,7 +172,7 @@ def test_a_stopped_worker_is_killed_and_its_job_repeated(local_ray, tmp_path):
             yield Report(epoch, {"loss": 0.0})
 
     source = Source()
-    RayTuneEngine(workers=2, silence_minutes=8 / 60).run(source, stops)
+    RayTuneEngine(workers=2, silence_minutes=0.3).run(source, stops)
     [(trial, failure)] = source.failures
     assert trial == 1 and failure.kind == "worker_lost" and "reported nothing" in failure.reason
     assert sorted(source.reports) == [(0, 0, 1), (0, 0, 2), (0, 0, 3), (1, 0, 1), (1, 1, 1), (1, 1, 2), (1, 1, 3)]

@@ -60,7 +60,7 @@ class StudyRecord:
     @property
     def exact(self) -> str:
         """What means this study and no other to everybody: ``owner/name``, or ``/name`` where it has no owner."""
-        return f"{self.owner}/{self.name}"
+        return owners.exactly(self.key)
 
     @property
     def key(self) -> str:
